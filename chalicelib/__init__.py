@@ -1,0 +1,1 @@
+"""Code that the Lambdas and the ingest container share."""

@@ -1,0 +1,139 @@
+"""Ports: what the use cases of the archive need from the outside. `aws/` implements each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+from chalicelib.archive.model import ByteRange, InstanceRecord, ObjectHead, SeriesRecord, StudyRecord
+
+
+class ObjectStore(Protocol):
+    """The archive bucket. Every method raises `errors.Unavailable` when the service does not answer."""
+
+    def put_if_absent(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+        """Write with a checksum unless the key exists (If-None-Match: *); return whether it was written."""
+
+    def put(self, key: str, body: bytes, content_type: str, content_encoding: str = "") -> None:
+        """Write derived data (never an instance), replacing what was there."""
+
+    def head(self, key: str) -> ObjectHead | None:
+        """Size, time and metadata, or None when there is no such object."""
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        """`length` bytes from `start`, fewer at the end of the object; `errors.NotFound` without the object."""
+
+    def list(self, prefix: str) -> Iterator[ObjectHead]:
+        """Objects below a prefix in key order, without metadata."""
+
+    def assemble(self, key: str, parts: Sequence[bytes | ByteRange], content_type: str) -> int:
+        """Concatenate bytes and ranges of other objects into one object; return its size.
+
+        Ranges of 5 MiB and more are copied by the service (UploadPartCopy), smaller ones pass through memory a
+        part at a time.
+        """
+
+
+class IndexOutcome(Enum):
+    """What became of an instance that was handed to the index."""
+
+    CREATED = "created"
+    DUPLICATE = "duplicate"
+    """The same bytes were indexed before."""
+    CONFLICT = "conflict"
+    """Other bytes under a known SOP Instance UID, another series for it, or another patient for its study (D3)."""
+
+
+class IndexWriter(Protocol):
+    """The one writer of the index (D4)."""
+
+    def add_instances(self, records: Sequence[InstanceRecord]) -> list[IndexOutcome]:
+        """Index instances of one series; counters move in the same transaction as the instances they count.
+
+        Safe to repeat and to run concurrently. Returns an outcome per record, in order.
+        """
+
+    def set_series_metadata(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str, key: str, instance_count: int,
+        public_url: str,
+    ) -> None:
+        """Record the prebuilt metadata object of a series."""
+
+    def set_study_ready(self, hospital: str, study_instance_uid: str, last_received_at_ms: int) -> bool:
+        """Turn `receiving` into `ready` unless an instance has come since; return whether it is ready."""
+
+    def remove_study(self, hospital: str, study_instance_uid: str) -> None:
+        """Forget a study's index items (a rebuild from S3 follows)."""
+
+
+class IndexReader(Protocol):
+    """Access patterns of the index. Iterators page lazily: the caller stops when it has enough."""
+
+    def study(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:
+        """One study, read consistently."""
+
+    def series(self, hospital: str, study_instance_uid: str, series_instance_uid: str) -> SeriesRecord | None:
+        """One series, read consistently."""
+
+    def series_of_study(self, hospital: str, study_instance_uid: str) -> Iterator[SeriesRecord]:
+        """Series of a study by Series Instance UID."""
+
+    def instance(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
+    ) -> InstanceRecord | None:
+        """One instance, read consistently."""
+
+    def instances_of_series(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str
+    ) -> Iterator[InstanceRecord]:
+        """Instances of a series by SOP Instance UID."""
+
+    def studies_by_date(self, hospital: str, first: str, last: str) -> Iterator[StudyRecord]:
+        """Studies with first <= StudyDate <= last (DA, "" for open), newest first; undated ones last when `first` is ""."""
+
+    def studies_by_patient_id(self, hospital: str, patient_id: str) -> Iterator[StudyRecord]:
+        """Studies with exactly that Patient ID, newest first, whatever its issuer."""
+
+    def studies_by_accession_number(self, hospital: str, accession_number: str) -> Iterator[StudyRecord]:
+        """Studies with exactly that Accession Number, newest first."""
+
+    def studies_by_name_token(self, hospital: str, prefix: str) -> Iterator[StudyRecord]:
+        """Studies of patients one of whose folded name components (`dicom.names.fold`) starts with `prefix`.
+
+        `prefix` has at least 3 characters. Ordered by component, then newest first; a study may come twice.
+        """
+
+    def conflicts(self, hospital: str) -> Iterator[Mapping[str, str]]:
+        """Quarantined instances: object_key, digest, reason, study, series, sop UIDs, received_at_ms."""
+
+
+class StudyReadyQueue(Protocol):
+    """Asks for a look at a study after a delay."""
+
+    def schedule(self, hospital: str, study_instance_uid: str, last_received_at_ms: int, delay_s: int) -> None:
+        """Deliver (hospital, study, last_received_at_ms) once, or more often, after min(delay_s, 900) seconds."""
+
+
+class Renderer(Protocol):
+    """The decoding and rendering Lambda."""
+
+    def render(self, request: Mapping[str, object]) -> RenderedBody:
+        """Run a request of `functions/rendered.py`."""
+
+
+class RenderedBody(Protocol):
+    """Answer of the renderer: bytes, or the key of an object when they are too big to pass."""
+
+    media_type: str
+    body: bytes
+    object_key: str
+
+
+class Metrics(Protocol):
+    """Counts for operators."""
+
+    def add(self, name: str, value: float, unit: str = "Count") -> None:
+        """Add to a metric of the current invocation."""
+
+

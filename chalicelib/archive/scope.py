@@ -1,0 +1,80 @@
+"""What a session may see. Every read of the index goes through a scope, so default is deny (D9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PatientRef:
+    """A patient as one hospital knows it: hospitals are separate name spaces (D3)."""
+
+    hospital: str
+    patient_id: str
+    issuer: str = ""
+
+
+@dataclass(frozen=True)
+class StudyRef:
+    """A study within one hospital's name space."""
+
+    hospital: str
+    study_instance_uid: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Union of whole hospitals, patients and single studies; empty sees nothing."""
+
+    hospitals: tuple[str, ...] = ()
+    patients: tuple[PatientRef, ...] = ()
+    studies: tuple[StudyRef, ...] = ()
+
+    def candidate_hospitals(self) -> tuple[str, ...]:
+        """Hospitals in whose name spaces a Study Instance UID may be looked up, without repeats, in stable order."""
+        named = (
+            *self.hospitals,
+            *(patient.hospital for patient in self.patients),
+            *(study.hospital for study in self.studies),
+        )
+        return tuple(dict.fromkeys(named))
+
+    def permits(self, hospital: str, study_instance_uid: str, patient_id: str, issuer: str) -> bool:
+        """Whether a study of that hospital and patient is visible.
+
+        >>> Scope(hospitals=("nord",)).permits("nord", "1.2", "P1", "")
+        True
+        >>> Scope(patients=(PatientRef("nord", "P1"),)).permits("sud", "1.2", "P1", "")
+        False
+        """
+        return (
+            hospital in self.hospitals
+            or StudyRef(hospital, study_instance_uid) in self.studies
+            or PatientRef(hospital, patient_id, issuer) in self.patients
+        )
+
+    def to_claims(self) -> dict[str, Any]:
+        """Compact form carried by a session token."""
+        claims: dict[str, Any] = {}
+        if self.hospitals:
+            claims["hospitals"] = list(self.hospitals)
+        if self.patients:
+            claims["patients"] = [[p.hospital, p.patient_id, p.issuer] for p in self.patients]
+        if self.studies:
+            claims["studies"] = [[s.hospital, s.study_instance_uid] for s in self.studies]
+        return claims
+
+    @classmethod
+    def from_claims(cls, claims: dict[str, Any]) -> Scope:
+        """Inverse of `to_claims`.
+
+        >>> scope = Scope(hospitals=("nord",), patients=(PatientRef("sud", "P1", "X"),))
+        >>> Scope.from_claims(scope.to_claims()) == scope
+        True
+        """
+        return cls(
+            tuple(claims.get("hospitals", ())),
+            tuple(PatientRef(*patient) for patient in claims.get("patients", ())),
+            tuple(StudyRef(*study) for study in claims.get("studies", ())),
+        )

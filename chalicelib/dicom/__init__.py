@@ -1,0 +1,1 @@
+"""Rules of the DICOM standard, pure: no network, no cloud, no framework."""

@@ -1,0 +1,1 @@
+"""Bodies of the Lambdas that are not HTTP."""

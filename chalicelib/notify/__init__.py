@@ -1,0 +1,1 @@
+"""Telling the patient that an exam has arrived."""

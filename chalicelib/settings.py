@@ -1,0 +1,57 @@
+"""Settings: the only reader of the environment (AWS SDK variables apart, which boto3 reads itself)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+PREFIX = "SANSFILM_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that may differ between a laptop, a test and AWS.
+
+    Each field is read from `SANSFILM_<FIELD NAME IN CAPITALS>`; a function that does not need a resource simply
+    does not get its name.
+    """
+
+    archive_bucket: str = ""
+    index_table: str = ""
+    registry_table: str = ""
+    ledger_table: str = ""
+    index_queue_url: str = ""
+    index_dead_letter_queue_url: str = ""
+    study_ready_queue_url: str = ""
+    study_ready_dead_letter_queue_url: str = ""
+    rendered_function: str = ""
+    session_key_id: str = ""
+    """KMS key (ECC_NIST_P256) that signs sessions."""
+    object_signing_secret: str = ""
+    """Secrets Manager secret: {"key_pair_id": ..., "private_key": PEM} that signs URLs under /objects/."""
+    public_url: str = "http://127.0.0.1:8080"
+    """Origin that callers use, without a trailing slash."""
+    sms_sender: str = "SansFilm"
+    study_quiet_s: int = 300
+    """Seconds without a new instance after which a study is ready."""
+    session_lifetime_s: int = 8 * 3600
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read settings.
+
+        Raises
+        ------
+        ValueError
+            If a number is not one.
+
+        >>> Settings.from_env({"SANSFILM_STUDY_QUIET_S": "5"}).study_quiet_s
+        5
+        """
+        values: dict[str, str | int] = {}
+        for field in fields(cls):
+            text = environ.get(PREFIX + field.name.upper())
+            if text is not None:
+                values[field.name] = int(text) if isinstance(field.default, int) else text
+        return cls(**values)  # type: ignore[arg-type]

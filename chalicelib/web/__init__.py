@@ -1,0 +1,1 @@
+"""Routes: with app.py the only code that imports chalice."""

@@ -1,0 +1,115 @@
+"""Reading requests and building responses for every route; the one table from errors to HTTP status."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec
+from urllib.parse import unquote
+
+from chalice.app import Request, Response
+
+from chalicelib import errors
+from chalicelib.access.model import Permission, Session
+from chalicelib.access.sessions import session_from_context
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+STATUS_OF_ERROR: dict[type[errors.ArchiveError], int] = {
+    errors.BadRequest: 400,
+    errors.InvalidInstance: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
+    errors.NotFound: 404,
+    errors.NotAcceptable: 406,
+    errors.Conflict: 409,
+    errors.TooMuch: 413,
+    errors.TooManyAttempts: 429,
+    errors.Unavailable: 503,
+}
+
+BUFFERED_BODY_LIMIT_BYTES = 4_400_000
+"""Largest body that passes Lambda's 6 MB answer once in base64 (D7); above it a route answers 307."""
+
+
+def respond(body: bytes, content_type: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with bytes; bodies are never `str` because every type is declared binary to API Gateway."""
+    return Response(body=body, status_code=status, headers={"Content-Type": content_type, **(headers or {})})
+
+
+def respond_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with JSON (the portal's API; DICOM JSON has its own media type)."""
+    return respond(json.dumps(value, ensure_ascii=False).encode(), "application/json", status, headers)
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with problem details (RFC 9457)."""
+    body = json.dumps({"type": "about:blank", "status": status, "detail": detail}, ensure_ascii=False)
+    return respond(body.encode(), "application/problem+json", status, headers)
+
+
+def gzipped(response: Response, request: Request, at_least_bytes: int = 1024) -> Response:
+    """Compress a response when the caller accepts gzip and it is worth it."""
+    body = response.body
+    if len(body) >= at_least_bytes and "gzip" in request.headers.get("accept-encoding", ""):
+        response.body = gzip.compress(body, compresslevel=5)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept, Accept-Encoding"
+    return response
+
+
+def handles_errors(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Turn errors into problem details; anything unforeseen is logged and says nothing about itself."""
+
+    @functools.wraps(view)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
+        try:
+            return view(*args, **kwargs)
+        except errors.ArchiveError as error:
+            status = next(code for kind, code in STATUS_OF_ERROR.items() if isinstance(error, kind))
+            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.TooManyAttempts) else {}
+            return problem(status, str(error), headers)
+        except Exception as error:
+            log.error("unforeseen error in %s: %s", view.__name__, type(error).__name__)
+            return problem(500, "The archive failed to answer; the operators have been told.")
+
+    return wrapper
+
+
+def query_multi(request: Request) -> dict[str, list[str]]:
+    """Query parameters with every repetition, in order, decoded once."""
+    parameters = request.query_params
+    return {name: parameters.getlist(name) for name in parameters} if parameters else {}
+
+
+def path_value(text: str) -> str:
+    """A path parameter decoded once (API Gateway hands it over encoded)."""
+    return unquote(text)
+
+
+def accept_header(request: Request) -> str:
+    """All Accept headers joined, `*/*` when there is none."""
+    event = request.to_original_event() or {}
+    multi = event.get("multiValueHeaders") or {}
+    values = next((value for name, value in multi.items() if name.lower() == "accept"), None)
+    return ", ".join(values) if values else request.headers.get("accept", "*/*")
+
+
+def current_session(request: Request, permission: Permission) -> Session:
+    """The session that the authorizer admitted.
+
+    Raises
+    ------
+    errors.NotAuthenticated
+        If the route has no authorizer context.
+    errors.NotAllowed
+        If the role lacks the permission.
+    """
+    session = session_from_context(request.context.get("authorizer") or {})
+    if not session.may(permission):
+        raise errors.NotAllowed("Your role does not permit this.")
+    return session
