@@ -1,0 +1,59 @@
+"""Builds adapters from settings, once per process. Lambdas, the ingest container, operator commands and tests use it.
+
+Imports are local so that each entry point loads only what it uses: a cold start pays for every import.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
+    from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
+    from chalicelib.aws.s3_object_store import S3ObjectStore
+    from chalicelib.aws.sqs_study_ready_queue import SqsStudyReadyQueue
+
+
+@cache
+def settings() -> Settings:
+    """Settings of this process."""
+    return Settings.from_env()
+
+
+@cache
+def object_store() -> S3ObjectStore:
+    """The archive bucket."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.s3_object_store import S3ObjectStore
+
+    return S3ObjectStore(client("s3"), settings().archive_bucket)
+
+
+@cache
+def index_writer() -> DynamoDBIndexWriter:
+    """The index, for its one writer."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
+
+    return DynamoDBIndexWriter(client("dynamodb"), settings().index_table, object_store())
+
+
+@cache
+def index_reader() -> DynamoDBIndexReader:
+    """The index, for readers."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
+
+    return DynamoDBIndexReader(client("dynamodb"), settings().index_table, object_store())
+
+
+@cache
+def study_ready_queue() -> SqsStudyReadyQueue:
+    """The delay queue that leads to a study being ready."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.sqs_study_ready_queue import SqsStudyReadyQueue
+
+    return SqsStudyReadyQueue(client("sqs"), settings().study_ready_queue_url)
