@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+    from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+    from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.s3_object_store import S3ObjectStore
@@ -57,3 +61,29 @@ def study_ready_queue() -> SqsStudyReadyQueue:
     from chalicelib.aws.sqs_study_ready_queue import SqsStudyReadyQueue
 
     return SqsStudyReadyQueue(client("sqs"), settings().study_ready_queue_url)
+
+
+@cache
+def registry() -> DynamoDBRegistry:
+    """Hospitals, application entities, users, contacts, sessions."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+
+    return DynamoDBRegistry(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def session_signer() -> KmsSessionSigner:
+    """The key that signs sessions."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.kms_session_signer import KmsSessionSigner
+
+    return KmsSessionSigner(client("kms"), settings().session_key_id)
+
+
+@cache
+def logger(service: str) -> Logger:
+    """JSON log lines of a service."""
+    from aws_lambda_powertools import Logger
+
+    return Logger(service=service)

@@ -1,8 +1,8 @@
-"""Sessions, roles and permissions."""
+"""Who and what the registry knows: hospitals, application entities, users, contacts; sessions, roles, permissions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from chalicelib.archive.scope import Scope
@@ -57,3 +57,59 @@ class Session:
     def may(self, permission: Permission) -> bool:
         """Whether the session's role carries a permission."""
         return permission in PERMISSIONS[self.role]
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """A hospital: a name space of its own (D3)."""
+
+    hospital_id: str
+    """Lower case letters, digits and hyphens; part of object keys and never changed."""
+    name: str
+    sms_name: str = ""
+    """Name for messages, within the characters of GSM 03.38; `name` when empty."""
+
+
+@dataclass(frozen=True)
+class ApplicationEntity:
+    """A remote DICOM node (PS3.8 D.3.3.2) and what it may do."""
+
+    ae_title: str
+    hospital: str
+    services: frozenset[str] = field(default_factory=frozenset)
+    """Of `store`, `query`, `retrieve`."""
+    host: str = ""
+    """Where it listens as a C-MOVE destination, "" if it does not."""
+    port: int = 0
+
+    SERVICES = frozenset({"store", "query", "retrieve"})
+
+
+@dataclass(frozen=True)
+class User:
+    """Someone who signs in with a name and a password."""
+
+    username: str
+    """As typed, compared in lower case."""
+    display_name: str
+    role: Role
+    hospital: str
+    """"" for region-wide roles."""
+    scope: Scope
+    password_hash: str
+    """Argon2id in PHC string format."""
+    disabled: bool = False
+
+
+@dataclass(frozen=True)
+class Contact:
+    """How a patient of a hospital may be reached."""
+
+    hospital: str
+    patient_id: str
+    issuer: str
+    phone_number: str
+    """E.164."""
+    consent: bool
+    """The patient agreed to be told by SMS that exams are available."""
+    registered_at_ms: int = 0

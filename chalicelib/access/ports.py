@@ -1,0 +1,76 @@
+"""Ports of access: the registry and the key that signs sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Session, User
+
+
+class Registry(Protocol):
+    """Hospitals, application entities, users, contacts and sessions. `errors.Unavailable` when it does not answer."""
+
+    def hospital(self, hospital_id: str) -> Hospital | None:
+        """One hospital."""
+
+    def hospitals(self) -> list[Hospital]:
+        """Every hospital by its id (a region has about a hundred)."""
+
+    def put_hospital(self, hospital: Hospital) -> None:
+        """Register or replace a hospital."""
+
+    def application_entity(self, ae_title: str) -> ApplicationEntity | None:
+        """The registered application entity of that title (PS3.8 D.3.3.2)."""
+
+    def application_entities(self) -> list[ApplicationEntity]:
+        """Every application entity by title."""
+
+    def put_application_entity(self, application_entity: ApplicationEntity) -> None:
+        """Register or replace an application entity.
+
+        Raises
+        ------
+        errors.Conflict
+            If another hospital holds the title.
+        """
+
+    def user(self, username: str) -> User | None:
+        """One user by the name used to sign in."""
+
+    def put_user(self, user: User) -> None:
+        """Register or replace a user."""
+
+    def contact(self, hospital: str, patient_id: str, issuer: str = "") -> Contact | None:
+        """How a patient of a hospital may be reached."""
+
+    def put_contact(self, contact: Contact) -> None:
+        """Register or replace a contact."""
+
+    def put_session(self, session: Session) -> None:
+        """Register a session; it is forgotten some time after its end."""
+
+    def session_is_active(self, subject: str, session_id: str) -> bool:
+        """Whether a session is registered and was not ended, read consistently."""
+
+    def end_session(self, subject: str, session_id: str) -> None:
+        """End a session; safe to repeat."""
+
+    def sessions_of(self, subject: str) -> Iterator[str]:
+        """Ids of a subject's sessions that were not ended."""
+
+    def count_attempt(self, key: str, window_s: int) -> int:
+        """Count an attempt under a key; return how many there were in the window that contains now."""
+
+    def forget_attempts(self, key: str, window_s: int) -> None:
+        """Start counting anew."""
+
+
+class SessionSigner(Protocol):
+    """A P-256 key that never leaves its keeper."""
+
+    def sign(self, message: bytes) -> bytes:
+        """ECDSA over SHA-256 of a message: r and s, 32 bytes each (RFC 7518 3.4)."""
+
+    def public_key_pem(self) -> bytes:
+        """The public key (SubjectPublicKeyInfo, PEM)."""

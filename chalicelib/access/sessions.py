@@ -1,0 +1,150 @@
+"""Sessions: signed tokens (JWT, RFC 7519, ES256) that are also registered, so that one can be ended at once."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import errors
+from chalicelib.access.model import Role, Session
+from chalicelib.access.ports import Registry, SessionSigner
+from chalicelib.archive.scope import Scope
+
+ALGORITHM = "ES256"
+MAX_TOKEN_CHARACTERS = 3_800
+"""Browsers drop cookies of more than 4,096 bytes, name and attributes included."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """On whose behalf a session acts; what every way of signing in ends with."""
+
+    subject: str
+    display_name: str
+    role: Role
+    hospital: str
+    scope: Scope
+
+
+def issue_session(
+    registry: Registry, signer: SessionSigner, identity: Identity, *, issuer: str, lifetime_s: int
+) -> tuple[str, Session]:
+    """Register and sign a session; return the token and the session.
+
+    Parameters
+    ----------
+    issuer
+        Public URL of the archive: a token of one archive is worth nothing at another.
+
+    Raises
+    ------
+    errors.TooMuch
+        If the scope does not fit into a cookie.
+    """
+    now = int(time.time())
+    session = Session(
+        session_id=secrets.token_urlsafe(16),
+        subject=identity.subject,
+        display_name=identity.display_name,
+        role=identity.role,
+        hospital=identity.hospital,
+        scope=identity.scope,
+        expires_at=now + lifetime_s,
+    )
+    claims = {**_to_claims(session), "iss": issuer, "iat": now}
+    signing_input = _encoded({"alg": ALGORITHM, "typ": "JWT"}) + b"." + _encoded(claims)
+    if len(signing_input) + 87 > MAX_TOKEN_CHARACTERS:
+        raise errors.TooMuch("The scope names too many patients or studies for one session.")
+    token = signing_input + b"." + _base64url(signer.sign(signing_input))
+    registry.put_session(session)
+    return token.decode("ascii"), session
+
+
+def verify_session(registry: Registry, signer: SessionSigner, token: str, *, issuer: str) -> Session:
+    """The session of a token whose signature, time, issuer and registration hold.
+
+    Raises
+    ------
+    errors.NotAuthenticated
+        For every other token; the reason stays here.
+    """
+    import jwt
+
+    try:
+        claims = jwt.decode(
+            token,
+            signer.public_key_pem(),
+            algorithms=[ALGORITHM],
+            issuer=issuer,
+            options={"require": ["exp", "iat", "iss", "sid", "sub"]},
+        )
+        session = _from_claims(claims)
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
+        raise errors.NotAuthenticated("The session is not valid.") from error
+    if not registry.session_is_active(session.subject, session.session_id):
+        raise errors.NotAuthenticated("The session has ended.")
+    return session
+
+
+def end_session(registry: Registry, session: Session) -> None:
+    """End a session before its time; safe to repeat."""
+    registry.end_session(session.subject, session.session_id)
+
+
+def session_to_context(session: Session) -> dict[str, str]:
+    """What the authorizer hands to the routes: API Gateway passes flat strings only."""
+    return {"session": json.dumps(_to_claims(session), ensure_ascii=True, separators=(",", ":"))}
+
+
+def session_from_context(context: Mapping[str, Any]) -> Session:
+    """The session that the authorizer admitted.
+
+    Raises
+    ------
+    errors.NotAuthenticated
+        If there is none, or if it expired while API Gateway still remembered it.
+    """
+    text = context.get("session")
+    if not isinstance(text, str):
+        raise errors.NotAuthenticated("Sign in first.")
+    session = _from_claims(json.loads(text))
+    if session.expires_at <= time.time():
+        raise errors.NotAuthenticated("The session has expired.")
+    return session
+
+
+def _to_claims(session: Session) -> dict[str, Any]:
+    return {
+        "sid": session.session_id,
+        "sub": session.subject,
+        "name": session.display_name,
+        "role": session.role.value,
+        "hospital": session.hospital,
+        "scope": session.scope.to_claims(),
+        "exp": session.expires_at,
+    }
+
+
+def _from_claims(claims: Mapping[str, Any]) -> Session:
+    return Session(
+        session_id=str(claims["sid"]),
+        subject=str(claims["sub"]),
+        display_name=str(claims["name"]),
+        role=Role(claims["role"]),
+        hospital=str(claims["hospital"]),
+        scope=Scope.from_claims(claims["scope"]),
+        expires_at=int(claims["exp"]),
+    )
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    return _base64url(json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode())
+
+
+def _base64url(value: bytes) -> bytes:
+    return base64.urlsafe_b64encode(value).rstrip(b"=")
