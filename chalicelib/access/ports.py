@@ -59,11 +59,14 @@ class Registry(Protocol):
     def sessions_of(self, subject: str) -> Iterator[str]:
         """Ids of a subject's sessions that were not ended."""
 
-    def count_attempt(self, key: str, window_s: int) -> int:
-        """Count an attempt under a key; return how many there were in the window that contains now."""
+    def remember_address(self, username: str, address: str) -> None:
+        """Remember for 30 days that a user signed in from an address (a digest)."""
 
-    def forget_attempts(self, key: str, window_s: int) -> None:
-        """Start counting anew."""
+    def knows_address(self, username: str, address: str) -> bool:
+        """Whether the user signed in from the address within 30 days."""
+
+    def count_attempt(self, key: str, window: int, window_s: int, by: int = 1) -> int:
+        """Add to the attempts under a key in a window (number of `window_s` since the epoch); return their number."""
 
 
 class SessionSigner(Protocol):

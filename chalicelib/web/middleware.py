@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from chalice.app import Request, Response
+from chalice.app import CaseInsensitiveMapping, Request, Response
 
 from chalicelib import wiring
 
 
 def accept_anything(request: Request, next_handler: Callable[[Request], Response]) -> Response:
     """Without an Accept header everything is acceptable (RFC 9110 12.5.1); chalice would answer 400."""
-    request.headers.setdefault("accept", "*/*")
+    if not request.headers.get("accept"):
+        request.headers = CaseInsensitiveMapping({**request.headers, "accept": "*/*"})
     return next_handler(request)
 
 
