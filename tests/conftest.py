@@ -1,0 +1,47 @@
+"""Fixtures for every kind of test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.aws.clients import forget_clients
+from tests.emulator import Cloud, Emulator, create_cloud, running_emulator
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """One emulator for the whole run."""
+    with running_emulator() as running:
+        yield running
+
+
+def _forget_process_caches() -> None:
+    forget_clients()
+    for builder in vars(wiring).values():
+        if callable(getattr(builder, "cache_clear", None)):
+            builder.cache_clear()
+
+
+@pytest.fixture
+def cloud(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Fresh tables, bucket, queues and key; `chalicelib.wiring` and its clients lead to them."""
+    fresh = create_cloud(emulator)
+    for name, value in fresh.environment().items():
+        monkeypatch.setenv(name, value)
+    _forget_process_caches()
+    yield fresh
+    _forget_process_caches()
+
+
+@pytest.fixture
+def set_setting(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Change one setting of `cloud` for the rest of the test."""
+
+    def change(name: str, value: str) -> None:
+        monkeypatch.setenv(f"SANSFILM_{name.upper()}", value)
+        _forget_process_caches()
+
+    return change

@@ -1,0 +1,14 @@
+"""The fixtures themselves: resources exist and wiring leads to them."""
+
+from __future__ import annotations
+
+from chalicelib import wiring
+from tests.emulator import Cloud
+
+
+def test_wiring_leads_to_fresh_resources(cloud: Cloud) -> None:
+    assert wiring.settings().archive_bucket == cloud.settings["archive_bucket"]
+    buckets = cloud.client("s3").list_buckets()["Buckets"]
+    assert cloud.settings["archive_bucket"] in [bucket["Name"] for bucket in buckets]
+    tables = cloud.client("dynamodb").list_tables()["TableNames"]
+    assert set(tables) >= {cloud.settings[f"{name}_table"] for name in ("index", "registry", "ledger")}
