@@ -13,11 +13,15 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-    from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
-    from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
+    from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
+    from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
+    from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+    from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.s3_object_store import S3ObjectStore
+    from chalicelib.aws.sns_sms import SnsSms
+    from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
     from chalicelib.aws.sqs_study_ready_queue import SqsStudyReadyQueue
 
 
@@ -79,6 +83,49 @@ def session_signer() -> KmsSessionSigner:
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
 
     return KmsSessionSigner(client("kms"), settings().session_key_id)
+
+
+@cache
+def ledger() -> DynamoDBLedger:
+    """The ledger of every hospital."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
+
+    return DynamoDBLedger(client("dynamodb"), settings().ledger_table)
+
+
+@cache
+def notifications() -> DynamoDBNotifications:
+    """What patients were told."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
+
+    return DynamoDBNotifications(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def sms() -> SnsSms:
+    """SMS; its client never tries twice by itself."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.sns_sms import SnsSms
+
+    return SnsSms(client("sns", attempts=1), settings().sms_sender)
+
+
+@cache
+def queue_depths() -> SqsQueueDepths:
+    """How much waits in each queue."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
+
+    own = settings()
+    urls = {
+        "index": own.index_queue_url,
+        "index-dead-letter": own.index_dead_letter_queue_url,
+        "study-ready": own.study_ready_queue_url,
+        "study-ready-dead-letter": own.study_ready_dead_letter_queue_url,
+    }
+    return SqsQueueDepths(client("sqs"), urls)
 
 
 @cache

@@ -6,28 +6,29 @@ import threading
 from typing import Any
 
 _lock = threading.Lock()
-_clients: dict[str, Any] = {}
+_clients: dict[tuple[str, int], Any] = {}
 
 
-def client(name: str) -> Any:
-    """A client of an AWS service, e.g. `client("s3")`; made on first use (creating clients is not thread-safe, using is).
+def client(name: str, attempts: int = 5) -> Any:
+    """A client of an AWS service, e.g. `client("s3")`; made once (making is not thread-safe, using is).
 
-    Region, credentials and endpoint come from the environment as for any program of the AWS SDK.
+    `attempts` bounds how often a call is tried in all. Region, credentials and endpoint come from the environment as
+    for any program of the AWS SDK.
     """
     with _lock:
-        if name not in _clients:
+        if (name, attempts) not in _clients:
             import boto3
             from botocore.config import Config
 
             config = Config(
                 connect_timeout=3,
                 read_timeout=30,
-                retries={"mode": "standard", "total_max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": attempts},
                 max_pool_connections=32,
                 tcp_keepalive=True,
             )
-            _clients[name] = boto3.client(name, config=config)
-        return _clients[name]
+            _clients[name, attempts] = boto3.client(name, config=config)
+        return _clients[name, attempts]
 
 
 def forget_clients() -> None:

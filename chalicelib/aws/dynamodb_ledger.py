@@ -1,0 +1,126 @@
+"""The ledger in DynamoDB; nothing in it is ever deleted, and only heads and periods are updated.
+
+| item | pk | sk |
+|---|---|---|
+| line | `H#{hospital}` | `LINE#{seq, 12 digits}` |
+| head | `H#{hospital}` | `HEAD` |
+| period | `H#{hospital}` | `PERIOD#{YYYY-MM}` |
+| fact | `F#{hospital}|{study}|{event}` | `FACT` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.dynamodb_items import Item, from_item, service_failures, to_item
+from chalicelib.billing.ledger import Fact, Head, Line, to_json
+
+LAST_SEQ = 10**12 - 1
+
+
+class DynamoDBLedger:
+    """Implements `billing.ledger.Ledger`."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def head(self, hospital: str) -> Head:
+        """The end of the chain."""
+        values = self._get(f"H#{hospital}", "HEAD")
+        return Head(values["seq"], values["hash"], values["recorded_at"]) if values else Head()
+
+    def line_of_fact(self, hospital: str, study_instance_uid: str, event: str) -> Line | None:
+        """The line of a fact."""
+        values = self._get(f"F#{Fact(hospital, event, study_instance_uid, '', 0).key}", "FACT")
+        if values is None:
+            return None
+        line = self._get(f"H#{hospital}", _line_sk(values["seq"]))
+        return _line(line) if line else None
+
+    def append(self, line: Line) -> bool:
+        """Write line, fact, head and period in one transaction."""
+        fact = Fact(line.hospital, line.event, line.study_instance_uid, line.accession_number, 0)
+        pk = f"H#{line.hospital}"
+        new = "attribute_not_exists(pk)"
+        head = to_item({"pk": pk, "sk": "HEAD", "seq": line.seq, "hash": line.hash, "recorded_at": line.recorded_at})
+        follows: dict[str, Any] = (
+            {"ConditionExpression": new}
+            if line.seq == 1
+            else {
+                "ConditionExpression": "seq = :seq AND #hash = :hash",
+                "ExpressionAttributeNames": {"#hash": "hash"},
+                "ExpressionAttributeValues": to_item({":seq": line.seq - 1, ":hash": line.previous_hash}),
+            }
+        )
+        period = {
+            "TableName": self._table,
+            "Key": to_item({"pk": pk, "sk": f"PERIOD#{line.period}"}),
+            "UpdateExpression": "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq",
+            "ExpressionAttributeValues": to_item({":seq": line.seq}),
+        }
+        writes = [
+            {"Put": self._put({"pk": pk, "sk": _line_sk(line.seq), **_values(line)}, new)},
+            {"Put": self._put({"pk": f"F#{fact.key}", "sk": "FACT", "seq": line.seq}, new)},
+            {"Put": {"TableName": self._table, "Item": head, **follows}},
+            {"Update": period},
+        ]
+        try:
+            with service_failures("The ledger"):
+                self._dynamodb.transact_write_items(TransactItems=writes)
+        except ClientError:
+            return False
+        return True
+
+    def lines(self, hospital: str, after_seq: int = 0, last_seq: int | None = None) -> Iterator[Line]:
+        """Lines in order."""
+        start: dict[str, Item] = {}
+        last_seq = LAST_SEQ if last_seq is None else last_seq
+        if after_seq >= last_seq:
+            return
+        while True:
+            with service_failures("The ledger"):
+                page = self._dynamodb.query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                    ExpressionAttributeValues=to_item(
+                        {":pk": f"H#{hospital}", ":first": _line_sk(after_seq + 1), ":last": _line_sk(last_seq)}
+                    ),
+                    ConsistentRead=True,
+                    **start,
+                )
+            for item in page["Items"]:
+                yield _line(from_item(item))
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def period(self, hospital: str, period: str) -> tuple[int, int] | None:
+        """First and last seq of a month."""
+        values = self._get(f"H#{hospital}", f"PERIOD#{period}")
+        return (values["first_seq"], values["last_seq"]) if values else None
+
+    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        with service_failures("The ledger"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True
+            )
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def _put(self, values: dict[str, Any], condition: str) -> dict[str, Any]:
+        return {"TableName": self._table, "Item": to_item(values), "ConditionExpression": condition}
+
+
+def _line_sk(seq: int) -> str:
+    return f"LINE#{seq:012d}"
+
+
+def _values(line: Line) -> dict[str, Any]:
+    return to_json(line)
+
+
+def _line(values: dict[str, Any]) -> Line:
+    return Line(**{name: value for name, value in values.items() if name not in {"pk", "sk"}})

@@ -1,0 +1,79 @@
+"""Verification of ledgers: `python -m chalicelib.billing.verify [--hospital H]`.
+
+Prints the head of each chain. Keep it elsewhere: whoever could rewrite the whole table could not rewrite that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from chalicelib.billing.ledger import FIRST_PREVIOUS_HASH, Head, Ledger, digest, to_json
+
+
+def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> Iterator[str]:
+    """What is wrong with a hospital's chain: changed, missing, repeated or reordered lines, a head that is elsewhere.
+
+    Parameters
+    ----------
+    known_head
+        A head that was printed earlier: the chain must still pass through it.
+    """
+    head = ledger.head(hospital)
+    seq, previous_hash, recorded_at = 0, FIRST_PREVIOUS_HASH, ""
+    facts: set[tuple[str, str]] = set()
+    for line in ledger.lines(hospital, last_seq=head.seq):
+        content = to_json(line)
+        stated = content.pop("hash")
+        if line.seq != seq + 1:
+            yield f"line {seq + 1} is missing: line {line.seq} follows line {seq}"
+        if line.previous_hash != previous_hash:
+            yield f"line {line.seq} does not follow the line before it"
+        if stated != digest(content):
+            yield f"line {line.seq} was changed"
+        if line.hospital != hospital:
+            yield f"line {line.seq} is of another hospital"
+        if line.recorded_at < recorded_at:
+            yield f"line {line.seq} was recorded before the line before it"
+        if (line.study_instance_uid, line.event) in facts:
+            yield f"line {line.seq} repeats a fact"
+        if known_head and line.seq == known_head.seq and line.hash != known_head.hash:
+            yield f"line {line.seq} is not the one that was known"
+        facts.add((line.study_instance_uid, line.event))
+        seq, previous_hash, recorded_at = line.seq, line.hash, line.recorded_at
+    if (head.seq, head.hash) != (seq, previous_hash):
+        yield f"the head names line {head.seq}, the last line is {seq}"
+    if known_head and known_head.seq > seq:
+        yield f"line {known_head.seq} was known and is gone"
+
+
+def main() -> int:
+    """Verify the ledgers of the hospitals named, or of all; exit status 1 when one is wrong."""
+    from chalicelib import wiring
+
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.billing.verify", description=main.__doc__)
+    parser.add_argument("--hospital", help="only this hospital's ledger")
+    parser.add_argument("--known-head", metavar="SEQ:HASH", help="a head printed earlier (with --hospital)")
+    arguments = parser.parse_args()
+    if arguments.known_head and not arguments.hospital:
+        parser.error("--known-head needs --hospital")
+    known = None
+    if arguments.known_head:
+        seq, _, known_hash = arguments.known_head.partition(":")
+        known = Head(int(seq), known_hash)
+    ledger = wiring.ledger()
+    hospitals = [arguments.hospital] if arguments.hospital else [h.hospital_id for h in wiring.registry().hospitals()]
+    wrong = False
+    for hospital in hospitals:
+        found = list(problems(ledger, hospital, known))
+        head = ledger.head(hospital)
+        print(f"{hospital}: {'WRONG' if found else 'intact'}, head {head.seq}:{head.hash}")
+        for problem in found:
+            print(f"  {problem}")
+        wrong = wrong or bool(found)
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
