@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from chalice.app import Chalice
 
-from chalicelib.web import authorizer, middleware
+from chalicelib.web import authorizer, contacts, ledger, middleware, openapi, operations, registry, sessions
 
 app = Chalice(app_name="sansfilm")
 app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would garble them otherwise
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
 
-app.register_blueprint(authorizer.routes)
+for area in (authorizer, sessions, registry, contacts, ledger, operations, openapi):
+    app.register_blueprint(area.routes)

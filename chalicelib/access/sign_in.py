@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from chalicelib.access.model import User
+from chalicelib.access.model import Session, User
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.ports import Registry, SessionSigner
 from chalicelib.access.sessions import Identity, issue_session
@@ -34,8 +34,8 @@ def sign_in(
     *,
     issuer: str,
     lifetime_s: int,
-) -> str:
-    """Sign a user in; return the session's token.
+) -> tuple[str, Session]:
+    """Sign a user in; return the session's token and the session.
 
     Unknown users and wrong passwords get the same answer after the same work.
 
@@ -54,8 +54,7 @@ def sign_in(
     if user is None or not matches or user.disabled:
         raise NotAuthenticated("Name or password is wrong.")
     attempt.take_back()
-    token, _ = issue_session(registry, signer, identity_of(user), issuer=issuer, lifetime_s=lifetime_s)
-    return token
+    return issue_session(registry, signer, identity_of(user), issuer=issuer, lifetime_s=lifetime_s)
 
 
 def identity_of(user: User) -> Identity:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from chalicelib.access.contacts import LO_CHARACTERS
 from chalicelib.access.ports import Registry
 from chalicelib.errors import Unavailable
 from chalicelib.notify.message import exam_available
@@ -118,7 +119,7 @@ def announce_exam(
     known = notifications.of_study(hospital, study_instance_uid)
     if known is not None and known.state not in CLAIMABLE:
         return None
-    contact = registry.contact(hospital, patient_id, issuer) if patient_id else None
+    contact = registry.contact(hospital, patient_id, issuer) if is_contactable(patient_id, issuer) else None
     if contact is None:
         return record(State.NO_CONTACT)
     if not contact.consent:
@@ -138,3 +139,8 @@ def announce_exam(
     except OutcomeUnknown as error:
         return record(State.UNKNOWN, str(error))
     return record(State.SENT, message_id)
+
+
+def is_contactable(patient_id: str, issuer: str) -> bool:
+    """Whether a contact could have been registered under these; instances may hold anything."""
+    return 0 < len(patient_id) <= LO_CHARACTERS and len(issuer) <= LO_CHARACTERS

@@ -5,18 +5,16 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 from urllib.parse import unquote
 
 from chalice.app import Request, Response
 
-from chalicelib import errors
+from chalicelib import errors, wiring
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.sessions import session_from_context
 
-log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 STATUS_OF_ERROR: dict[type[errors.ArchiveError], int] = {
@@ -74,10 +72,20 @@ def handles_errors(view: Callable[P, Response]) -> Callable[P, Response]:
             headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.TooManyAttempts) else {}
             return problem(status, str(error), headers)
         except Exception as error:
-            log.error("unforeseen error in %s: %s", view.__name__, type(error).__name__)
+            wiring.logger("api").error(
+                "unforeseen error", extra={"route": view.__name__, "error": type(error).__name__, "at": _origin(error)}
+            )
             return problem(500, "The archive failed to answer; the operators have been told.")
 
     return wrapper
+
+
+def _origin(error: BaseException) -> str:
+    """Where an error was raised; its text may hold patient data, its place does not."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else ""
 
 
 def query_multi(request: Request) -> dict[str, list[str]]:
@@ -99,6 +107,39 @@ def accept_header(request: Request) -> str:
     return ", ".join(values) if values else request.headers.get("accept", "*/*")
 
 
+def query_value(request: Request, name: str) -> str:
+    """A query parameter that may come once, "" if it is absent.
+
+    Raises
+    ------
+    errors.BadRequest
+        If it is repeated.
+    """
+    values = query_multi(request).get(name, [])
+    if len(values) > 1:
+        raise errors.BadRequest(f"The parameter {name} may be given once.")
+    return values[0] if values else ""
+
+
+def client_address(request: Request) -> str:
+    """Address of the caller: as the edge saw it, which replaces what callers claim, else as API Gateway saw it."""
+    viewer = request.headers.get("cloudfront-viewer-address", "")
+    if viewer:
+        return viewer.rpartition(":")[0]
+    return str((request.context.get("identity") or {}).get("sourceIp", ""))
+
+
+def signed_in(request: Request) -> Session:
+    """The session that the authorizer admitted, whatever its role.
+
+    Raises
+    ------
+    errors.NotAuthenticated
+        If the route has no authorizer context or the session expired meanwhile.
+    """
+    return session_from_context(request.context.get("authorizer") or {})
+
+
 def current_session(request: Request, permission: Permission) -> Session:
     """The session that the authorizer admitted.
 
@@ -109,7 +150,7 @@ def current_session(request: Request, permission: Permission) -> Session:
     errors.NotAllowed
         If the role lacks the permission.
     """
-    session = session_from_context(request.context.get("authorizer") or {})
+    session = signed_in(request)
     if not session.may(permission):
         raise errors.NotAllowed("Your role does not permit this.")
     return session

@@ -1,0 +1,49 @@
+"""What a hospital owes for: `/api/ledger`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import errors, wiring
+from chalicelib.access.model import Permission, Role
+from chalicelib.billing.ledger import to_json
+from chalicelib.web.authorizer import sessions_authorizer
+from chalicelib.web.http import current_session, gzipped, handles_errors, query_value, respond_json
+from chalicelib.web.registry import known_hospital
+
+routes = Blueprint(__name__)
+
+LINES_PER_PAGE = 1000
+PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+@routes.route("/api/ledger", methods=["GET"], authorizer=sessions_authorizer)
+@handles_errors
+def read_ledger() -> Response:
+    """Lines of a hospital that were recorded in a month, in order, a page at a time."""
+    request = routes.current_request
+    session = current_session(request, Permission.READ_LEDGER)
+    hospital = query_value(request, "hospital") or session.hospital
+    if session.role is not Role.OPERATOR and hospital != session.hospital:
+        raise errors.NotAllowed("Your session sees the ledger of its own hospital.")
+    hospital = known_hospital(hospital)
+    period = query_value(request, "period") or datetime.now(UTC).astimezone(ZoneInfo("Europe/Paris")).strftime("%Y-%m")
+    if not PERIOD.fullmatch(period):
+        raise errors.BadRequest("The period is a month, YYYY-MM.")
+    first_seq, last_seq = wiring.ledger().period(hospital, period) or (1, 0)
+    after = max(_after(query_value(request, "after")), first_seq - 1)
+    lines = list(islice(wiring.ledger().lines(hospital, after, last_seq), LINES_PER_PAGE))
+    next_after = lines[-1].seq if lines and lines[-1].seq < last_seq else None
+    answer = {"lines": [to_json(line) for line in lines], "next_after": next_after}
+    return gzipped(respond_json(answer, 200, {"Cache-Control": "no-store"}), request)
+
+
+def _after(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{0,12}", text):
+        raise errors.BadRequest("after is the seq of a line.")
+    return int(text or 0)

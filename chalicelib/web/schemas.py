@@ -1,0 +1,169 @@
+"""JSON Schemas (2020-12) of the portal's API: checked at the edge of the API and published in openapi.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from chalice.app import Request
+
+from chalicelib import errors
+
+Schema = dict[str, Any]
+
+STRING: Schema = {"type": "string"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+MAX_BODY_BYTES = 16_384
+
+
+def _object(properties: dict[str, Schema], optional: frozenset[str] = frozenset()) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _list(name: str, items: Schema, **more: Schema) -> Schema:
+    return _object({name: {"type": "array", "items": items}, **more})
+
+
+HOSPITAL = _object({"id": STRING, "name": STRING})
+
+SCHEMAS: dict[str, Schema] = {
+    "Credentials": _object(
+        {
+            "username": {"type": "string", "minLength": 1, "maxLength": 100},
+            "password": {"type": "string", "minLength": 1, "maxLength": 200},
+        }
+    ),
+    "Session": _object(
+        {
+            "display_name": STRING,
+            "role": {"type": "string", "enum": ["radiologist", "gp", "finance", "operator", "gateway", "desk"]},
+            "hospital": {"oneOf": [HOSPITAL, {"type": "null"}]},
+            "permissions": {
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "enum": ["read-images", "store-instances", "read-ledger", "register-contacts", "operate"],
+                },
+            },
+            "expires_at": TIME,
+        }
+    ),
+    "Hospitals": _list("hospitals", HOSPITAL),
+    "Contact": _object(
+        {
+            "phone_number": {
+                "type": "string",
+                "minLength": 4,
+                "maxLength": 30,
+                "description": "A mobile number, international or as written in France",
+            },
+            "consent": {"type": "boolean", "description": "The patient agreed to be told by SMS"},
+            "issuer": {"type": "string", "maxLength": 64, "description": "IssuerOfPatientID (0010,0021)"},
+        },
+        frozenset({"issuer"}),
+    ),
+    "RegisteredContact": _object(
+        {
+            "hospital": STRING,
+            "patient_id": STRING,
+            "issuer": STRING,
+            "phone_number": {"type": "string", "description": "E.164"},
+            "consent": {"type": "boolean"},
+        }
+    ),
+    "Ledger": _list(
+        "lines",
+        _object(
+            {
+                "seq": {"type": "integer", "minimum": 1},
+                "event": STRING,
+                "study_instance_uid": STRING,
+                "accession_number": STRING,
+                "hospital": STRING,
+                "event_time": TIME,
+                "recorded_at": TIME,
+                "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "previous_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            }
+        ),
+        next_after={"type": ["integer", "null"], "description": "Ask again with after= this for the lines that follow"},
+    ),
+    "Rejections": _list(
+        "rejections",
+        _object(
+            {
+                "object_key": STRING,
+                "received_at": TIME,
+                "size_bytes": COUNT,
+                "reason": STRING,
+                "calling_ae_title": STRING,
+                "correlation_id": STRING,
+            }
+        ),
+    ),
+    "Conflicts": _list("conflicts", {"type": "object", "additionalProperties": {"type": "string"}}),
+    "Queues": _list("queues", _object({"name": STRING, "available": COUNT, "in_flight": COUNT, "delayed": COUNT})),
+    "Notifications": _list(
+        "notifications",
+        _object(
+            {
+                "study_instance_uid": STRING,
+                "state": {"type": "string", "enum": ["claimed", "unknown"]},
+                "changed_at": TIME,
+                "detail": STRING,
+            }
+        ),
+    ),
+    "Health": _object(
+        {
+            "status": {"type": "string", "enum": ["ok", "unavailable"]},
+            "parts": {
+                "type": "object",
+                "additionalProperties": {"type": "string", "enum": ["ok", "unavailable"]},
+            },
+        }
+    ),
+    "Problem": _object(
+        {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})
+    ),
+}
+
+
+@cache
+def _validator(name: str) -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    validator: Callable[[Any], Any] = fastjsonschema.compile(SCHEMAS[name], use_formats=False)
+    return validator
+
+
+def json_body(request: Request, schema: str) -> dict[str, Any]:
+    """The request's JSON body, valid against a schema.
+
+    Raises
+    ------
+    errors.BadRequest
+        Saying what is wrong without repeating values.
+    """
+    import fastjsonschema
+
+    body = request.raw_body
+    if len(body) > MAX_BODY_BYTES:
+        raise errors.BadRequest(f"The body has more than {MAX_BODY_BYTES} bytes.")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise errors.BadRequest("The body is not JSON.") from error
+    try:
+        _validator(schema)(value)
+    except fastjsonschema.JsonSchemaValueException as error:
+        where = (error.name or "").removeprefix("data").lstrip(".") or "the body"
+        if error.rule in {"required", "additionalProperties"}:
+            allowed = ", ".join(SCHEMAS[schema]["properties"])
+            raise errors.BadRequest(f"{where}: the properties are {allowed}.") from error
+        raise errors.BadRequest(f"{where}: must satisfy {error.rule} {error.rule_definition}.") from error
+    return dict(value)

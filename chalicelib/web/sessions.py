@@ -1,0 +1,72 @@
+"""Signing in and out: `/api/session`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import wiring
+from chalicelib.access.model import PERMISSIONS, Session
+from chalicelib.access.sessions import end_session
+from chalicelib.access.sign_in import sign_in
+from chalicelib.web.authorizer import sessions_authorizer
+from chalicelib.web.http import client_address, handles_errors, respond, respond_json, signed_in
+from chalicelib.web.schemas import json_body
+
+routes = Blueprint(__name__)
+
+COOKIE = "__Host-sansfilm"
+NOT_STORED = {"Cache-Control": "no-store"}
+
+
+@routes.route("/api/session", methods=["POST"])
+@handles_errors
+def create_session() -> Response:
+    """Sign in with a name and a password; the token travels in a cookie that scripts cannot read."""
+    request = routes.current_request
+    credentials = json_body(request, "Credentials")
+    settings = wiring.settings()
+    token, session = sign_in(
+        wiring.registry(),
+        wiring.session_signer(),
+        credentials["username"],
+        credentials["password"],
+        client_address(request),
+        issuer=settings.public_url,
+        lifetime_s=settings.session_lifetime_s,
+    )
+    cookie = _cookie(token, session.expires_at - int(time.time()))
+    return respond_json(_shown(session), 200, {"Set-Cookie": cookie, **NOT_STORED})
+
+
+@routes.route("/api/session", methods=["GET"], authorizer=sessions_authorizer)
+@handles_errors
+def read_session() -> Response:
+    """Who is signed in."""
+    return respond_json(_shown(signed_in(routes.current_request)), 200, NOT_STORED)
+
+
+@routes.route("/api/session", methods=["DELETE"], authorizer=sessions_authorizer)
+@handles_errors
+def delete_session() -> Response:
+    """Sign out."""
+    end_session(wiring.registry(), signed_in(routes.current_request))
+    return respond(b"", "application/json", 204, {"Set-Cookie": _cookie("", 0), **NOT_STORED})
+
+
+def _cookie(token: str, max_age_s: int) -> str:
+    return f"{COOKIE}={token}; HttpOnly; Secure; SameSite=Strict; Path=/; Max-Age={max_age_s}"
+
+
+def _shown(session: Session) -> dict[str, Any]:
+    hospital = wiring.registry().hospital(session.hospital) if session.hospital else None
+    return {
+        "display_name": session.display_name,
+        "role": session.role.value,
+        "hospital": {"id": hospital.hospital_id, "name": hospital.name} if hospital else None,
+        "permissions": sorted(permission.value for permission in PERMISSIONS[session.role]),
+        "expires_at": datetime.fromtimestamp(session.expires_at, UTC).isoformat().replace("+00:00", "Z"),
+    }
