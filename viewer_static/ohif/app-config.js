@@ -1,0 +1,77 @@
+// Configuration of OHIF within Sans Film. Runs before OHIF's bundle, under a CSP without inline scripts, so it also
+// holds the two globals that OHIF's own index.html sets inline.
+window.PUBLIC_URL = "/ohif/";
+window.browserImportFunction = (module) => import(module);
+
+(() => {
+  const LANGUAGE_KEY = "i18nextLng"; // shared with the portal (src/i18n.ts): one choice of language for both
+  const language = (localStorage.getItem(LANGUAGE_KEY) ?? "fr").startsWith("en") ? "en-US" : "fr";
+  localStorage.setItem(LANGUAGE_KEY, language);
+  document.documentElement.lang = language;
+  const worklist = language === "fr" ? "Liste de travail" : "Worklist";
+
+  // An expired session leads to the sign-in page and back to this very study.
+  let leaving = false;
+  function signInAgain() {
+    if (leaving) return;
+    leaving = true;
+    const here = location.pathname + location.search;
+    location.assign(`/connexion?retour=${encodeURIComponent(here)}&motif=expiree`);
+  }
+
+  window.config = {
+    name: "sans-film",
+    routerBasename: "/ohif",
+    showStudyList: false,
+    showErrorDetails: "production",
+    showWarningMessageForCrossOrigin: false,
+    showCPUFallbackMessage: false,
+    maxNumberOfWebWorkers: 3,
+    strictZSpacingForVolumeViewport: true,
+    groupEnabledModesFirst: true,
+    allowMultiSelectExport: false,
+    maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 10 },
+    // Whether the viewer is a medical device is the operating hospital's declaration, not a dialog of OHIF.
+    investigationalUseDialog: { option: "never" },
+    extensions: [],
+    modes: [],
+    customizationService: [{ "ohif.tours": { $set: [] } }],
+    whiteLabeling: {
+      createLogoComponentFn: (React) =>
+        React.createElement(
+          "a",
+          { href: "/", className: "text-white text-base whitespace-nowrap px-2", style: { textDecoration: "none" } },
+          `← ${worklist}`,
+        ),
+    },
+    defaultDataSourceName: "archive",
+    dataSources: [
+      {
+        namespace: "@ohif/extension-default.dataSourcesModule.dicomweb",
+        sourceName: "archive",
+        configuration: {
+          friendlyName: "Sans Film",
+          name: "archive",
+          qidoRoot: "/dicomweb",
+          wadoRoot: "/dicomweb",
+          wadoUriRoot: "/dicomweb",
+          qidoSupportsIncludeField: true,
+          supportsReject: false,
+          supportsFuzzyMatching: true,
+          supportsWildcard: true,
+          imageRendering: "wadors",
+          thumbnailRendering: "thumbnail",
+          thumbnailRequestStrategy: "fetch",
+          enableStudyLazyLoad: true,
+          // `pdf` is not listed: OHIF then asks for the bulk data itself instead of navigating to a rendering.
+          singlepart: "video",
+          bulkDataURI: { enabled: true, relativeResolution: "instances" },
+          omitQuotationForMultipartRequest: true,
+        },
+      },
+    ],
+    httpErrorHandler: (error) => {
+      if (error?.status === 401) signInAgain();
+    },
+  };
+})();
