@@ -24,6 +24,9 @@ class ObjectStore(Protocol):
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         """`length` bytes from `start`, fewer at the end of the object; `errors.NotFound` without the object."""
 
+    def read_with_head(self, key: str, start: int = 0, length: int | None = None) -> tuple[ObjectHead | None, bytes]:
+        """Like `read`, with what `head` says in the same request; None when the range holds nothing."""
+
     def list(self, prefix: str) -> Iterator[ObjectHead]:
         """Objects below a prefix in key order, without metadata."""
 
@@ -90,7 +93,10 @@ class IndexReader(Protocol):
         """Instances of a series by SOP Instance UID."""
 
     def studies_by_date(self, hospital: str, first: str, last: str) -> Iterator[StudyRecord]:
-        """Studies with first <= StudyDate <= last (DA, "" for open), newest first; undated ones last when `first` is ""."""
+        """Studies with first <= StudyDate <= last (DA, "" for open), newest first.
+
+        Undated studies come last, and only when `first` is "".
+        """
 
     def studies_by_patient_id(self, hospital: str, patient_id: str) -> Iterator[StudyRecord]:
         """Studies with exactly that Patient ID, newest first, whatever its issuer."""

@@ -1,0 +1,172 @@
+"""DICOM files (PS3.10 7): File Meta Information, transfer syntax, identifiers; structure checked to the last byte."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.dicom.elements import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    LONG_VRS,
+    SHORT_VRS,
+    BytesSource,
+    Element,
+    Encoding,
+    Malformed,
+    Source,
+    Truncated,
+    walk,
+)
+
+IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+"""Deflated Explicit VR Little Endian, JPIP Referenced Deflate, JPIP HTJ2K Referenced Deflate (PS3.5 A.5, A.7, A.9)."""
+INFLATED_LIMIT_BYTES = 1 << 30
+
+SPECIFIC_CHARACTER_SET = 0x00080005
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+STUDY_INSTANCE_UID = 0x0020000D
+SERIES_INSTANCE_UID = 0x0020000E
+_IDENTIFYING = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Where the data set of a file lies and how it is encoded."""
+
+    source: Source
+    """The file; for a deflated transfer syntax File Meta Information followed by the inflated data set."""
+    start: int
+    """Offset of the data set: the length of preamble and File Meta Information."""
+    encoding: Encoding
+    transfer_syntax_uid: str
+    deflated: bool = False
+
+    def elements(self) -> Iterator[Element]:
+        """Top-level elements; see `elements.walk`."""
+        return walk(self.source, self.start, self.source.size, self.encoding)
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """UIDs of an instance, `""` where absent, not yet validated."""
+
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+
+
+def open_data_set(source: Source) -> DataSet:
+    """Find the data set of a DICOM file, with or without preamble and File Meta Information.
+
+    Raises
+    ------
+    Malformed
+        If it cannot be one (`Truncated` where a beginning is recognised).
+    """
+    has_prefix = source.read_at(128, 4) == b"DICM"
+    offset = 132 if has_prefix else 0
+    transfer_syntax_uid = ""
+    for element in _file_meta(source, offset):
+        if element.tag == 0x00020010:
+            transfer_syntax_uid = text_value(source, element)
+        offset = element.end
+    first = source.read_at(offset, 8)
+    if not has_prefix and offset == 0 and not _may_begin_data_set(first):
+        raise Malformed("Neither a DICOM file nor a data set.")
+    if transfer_syntax_uid in DEFLATED:
+        inflated = inflate(source, offset)
+        return DataSet(inflated, offset, EXPLICIT_LITTLE, transfer_syntax_uid, deflated=True)
+    encoding = _encoding(first, transfer_syntax_uid)
+    if not transfer_syntax_uid:
+        transfer_syntax_uid = _default_syntax(encoding)
+    return DataSet(source, offset, encoding, transfer_syntax_uid)
+
+
+def _file_meta(source: Source, offset: int) -> Iterator[Element]:
+    """Elements of group 0002; their extent decides, since group lengths in the field are often wrong."""
+    while source.read_at(offset, 2) == b"\x02\x00":
+        element = next(walk(source, offset, source.size, EXPLICIT_LITTLE), None)
+        if element is None:
+            return
+        yield element
+        offset = element.end
+
+
+def _may_begin_data_set(first: bytes) -> bool:
+    """Whether bytes look like the first element of a data set: group 0008 in either byte order."""
+    return len(first) == 8 and first[0:2] in (b"\x08\x00", b"\x00\x08")
+
+
+def _encoding(first: bytes, transfer_syntax_uid: str) -> Encoding:
+    """What the first element shows, because files whose transfer syntax is declared wrongly exist."""
+    explicit = first[4:6].decode("latin-1") in LONG_VRS | SHORT_VRS
+    if not explicit:
+        return IMPLICIT_LITTLE
+    if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN or (not transfer_syntax_uid and first[0:2] == b"\x00\x08"):
+        return EXPLICIT_BIG
+    return EXPLICIT_LITTLE
+
+
+def _default_syntax(encoding: Encoding) -> str:
+    if encoding.implicit_vr:
+        return IMPLICIT_VR_LITTLE_ENDIAN
+    return EXPLICIT_VR_LITTLE_ENDIAN if encoding.little_endian else EXPLICIT_VR_BIG_ENDIAN
+
+
+def inflate(source: Source, offset: int) -> BytesSource:
+    """The file with its data set inflated (RFC 1951), at most `INFLATED_LIMIT_BYTES`.
+
+    Raises
+    ------
+    Truncated
+        If the compressed data ends early.
+    Malformed
+        If it cannot be inflated or is too big once inflated.
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    pieces = [source.read_at(0, offset)]
+    compressed = source.read_at(offset, source.size - offset)
+    try:
+        pieces.append(inflater.decompress(compressed, INFLATED_LIMIT_BYTES))
+    except zlib.error as error:
+        raise Malformed("The deflated data set cannot be inflated.") from error
+    if inflater.unconsumed_tail:
+        raise Malformed("The data set is too big once inflated.")
+    if not inflater.eof:
+        raise Truncated("The deflated data set ends early.")
+    return BytesSource(b"".join(pieces))
+
+
+def text_value(source: Source, element: Element) -> str:
+    """A value of characters of the default repertoire, padding stripped."""
+    if element.length > 1024:
+        return ""
+    return source.read_at(element.value_offset, element.length).decode("latin-1").strip(" \0")
+
+
+def identify(data_set: DataSet) -> Identifiers:
+    """Identifiers of an instance; walks to the end and so checks the structure of the whole data set.
+
+    Raises
+    ------
+    Malformed, Truncated
+        See `elements.walk`.
+    """
+    found: dict[int, str] = {}
+    for element in data_set.elements():
+        if element.tag in _IDENTIFYING:
+            found.setdefault(element.tag, text_value(data_set.source, element))
+    return Identifiers(
+        found.get(SOP_CLASS_UID, ""),
+        found.get(SOP_INSTANCE_UID, ""),
+        found.get(STUDY_INSTANCE_UID, ""),
+        found.get(SERIES_INSTANCE_UID, ""),
+    )
