@@ -46,7 +46,8 @@ def list_rejections() -> Response:
 @handles_errors
 def list_conflicts() -> Response:
     """Instances of a hospital in quarantine."""
-    conflicts = islice(wiring.index_reader().conflicts(_hospital_for_operator()), AT_MOST)
+    hospital = _hospital_for_operator()
+    conflicts = islice(wiring.index_reader().conflicts(hospital), AT_MOST)
     return respond_json({"conflicts": [dict(conflict) for conflict in conflicts]})
 
 
@@ -54,7 +55,8 @@ def list_conflicts() -> Response:
 @handles_errors
 def list_notifications() -> Response:
     """Notifications of a hospital of which nobody knows whether the patient got them."""
-    unresolved = islice(wiring.notifications().unresolved(_hospital_for_operator()), AT_MOST)
+    hospital = _hospital_for_operator()
+    unresolved = islice(wiring.notifications().unresolved(hospital), AT_MOST)
     notifications = [
         {
             "study_instance_uid": notification.study_instance_uid,

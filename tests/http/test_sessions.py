@@ -136,7 +136,7 @@ def test_malformed_credentials_are_bad_requests(http: HttpClient, body: bytes) -
 
 def refused(http: HttpClient, authorization: str) -> None:
     """API Gateway answers 401 to a function that fails with exactly this text."""
-    with pytest.raises(errors.NotAuthenticated, match="^Unauthorized$"):
+    with pytest.raises(errors.NotAuthenticated, match=r"^Unauthorized$"):
         http.get("/api/session", headers={"Authorization": authorization})
 
 
