@@ -5,7 +5,17 @@ The index keeps these in the rows of a study and of a series; every other attrib
 
 from __future__ import annotations
 
+from enum import Enum
+
 from chalicelib.dicom.attributes import resolve
+
+
+class Level(Enum):
+    """Query/Retrieve level; the patient is part of the study's rows."""
+
+    STUDY = "study"
+    SERIES = "series"
+    INSTANCE = "instance"
 
 
 def _tags(keywords: str) -> frozenset[str]:
@@ -40,3 +50,15 @@ SERIES_TAGS = _tags(
     "StationName ManufacturerModelName DeviceSerialNumber SoftwareVersions"
 )
 """Attributes of the Series, Frame of Reference and Equipment modules."""
+
+_COMPUTED_STUDY_TAGS = _tags(
+    "ModalitiesInStudy SOPClassesInStudy NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances"
+)
+_COMPUTED_SERIES_TAGS = _tags("NumberOfSeriesRelatedInstances")
+
+
+def level_of(tag: str) -> Level:
+    """Highest level whose rows hold an attribute, those that the archive computes included."""
+    if tag in STUDY_TAGS or tag in _COMPUTED_STUDY_TAGS:
+        return Level.STUDY
+    return Level.SERIES if tag in SERIES_TAGS or tag in _COMPUTED_SERIES_TAGS else Level.INSTANCE

@@ -1,0 +1,118 @@
+"""What a search matches against and returns at each level (PS3.18 tables 10.6.1-5 and 10.6.3-3 to 10.6.3-5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
+from chalicelib.dicom.attributes import resolve
+
+if TYPE_CHECKING:
+    from chalicelib.archive.search import SearchRequest
+
+MODALITIES_IN_STUDY = "00080061"
+SOP_CLASSES_IN_STUDY = "00080062"
+INSTANCE_AVAILABILITY = "00080056"
+RETRIEVE_URL = "00081190"
+_STUDY_COUNTS = ("00201206", "00201208")
+_SERIES_COUNT = "00201209"
+
+STUDY_DEFAULTS = (
+    "00080005", "00080020", "00080030", "00080050", INSTANCE_AVAILABILITY, MODALITIES_IN_STUDY, "00080090", "00080201",
+    RETRIEVE_URL, "00100010", "00100020", "00100030", "00100040", "0020000D", "00200010", *_STUDY_COUNTS,
+)  # fmt: skip
+SERIES_DEFAULTS = (
+    "00080005", "00080060", "00080201", "0008103E", RETRIEVE_URL, "0020000D", "0020000E", "00200011", _SERIES_COUNT,
+    "00400244", "00400245", "00400275",
+)  # fmt: skip
+INSTANCE_DEFAULTS = (
+    "00080005", "00080016", "00080018", INSTANCE_AVAILABILITY, "00080201", RETRIEVE_URL, "0020000D", "0020000E",
+    "00200013", "00280008", "00280010", "00280011", "00280100",
+)  # fmt: skip
+OPTIONAL_DEFAULTS = frozenset({"00080201", "00280008", "00280010", "00280011", "00280100", "00400244", "00400245",
+                               "00400275", "0008103E"})  # fmt: skip
+"""Returned by default only where they have a value; the others are there even if empty."""
+
+
+def element(vr: str, *values: Any) -> dict[str, Any]:
+    """An attribute of the DICOM JSON Model; without `Value` when empty."""
+    return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+
+
+def study_url(base_url: str, study_instance_uid: str) -> str:
+    """Retrieve URL of a study."""
+    return f"{base_url}/studies/{study_instance_uid}"
+
+
+def series_url(base_url: str, study_instance_uid: str, series_instance_uid: str) -> str:
+    """Retrieve URL of a series."""
+    return f"{study_url(base_url, study_instance_uid)}/series/{series_instance_uid}"
+
+
+def study_attributes(study: StudyRecord) -> DicomJson:
+    """Everything that a study can be matched against."""
+    return {
+        **study.attributes,
+        "00080005": element("CS", "ISO_IR 192"),
+        INSTANCE_AVAILABILITY: element("CS", "ONLINE"),
+        MODALITIES_IN_STUDY: element("CS", *study.modalities),
+        SOP_CLASSES_IN_STUDY: element("UI", *study.sop_classes),
+        "0020000D": element("UI", study.study_instance_uid),
+        "00201206": element("IS", study.series_count),
+        "00201208": element("IS", study.instance_count),
+    }
+
+
+def series_attributes(series: SeriesRecord) -> DicomJson:
+    """Everything that a series can be matched against, apart from its study's attributes."""
+    return {
+        **series.attributes,
+        "00080005": element("CS", "ISO_IR 192"),
+        INSTANCE_AVAILABILITY: element("CS", "ONLINE"),
+        "0020000D": element("UI", series.study_instance_uid),
+        "0020000E": element("UI", series.series_instance_uid),
+        _SERIES_COUNT: element("IS", series.instance_count),
+    }
+
+
+def _returned(dataset: DicomJson, defaults: tuple[str, ...], request: SearchRequest) -> DicomJson:
+    """The attributes asked for, in tag order; defaults without a value are given empty unless optional."""
+    result = dict(dataset) if request.include_all else {}
+    for tag in (*defaults, *request.include_tags):
+        if tag in dataset:
+            result[tag] = dataset[tag]
+        elif tag in defaults and tag not in OPTIONAL_DEFAULTS:
+            result[tag] = element((attribute := resolve(tag)) and attribute.vr or "UN")
+    return {tag: value for tag, value in sorted(result.items()) if "BulkDataURI" not in value}
+
+
+def study_result(study: StudyRecord, request: SearchRequest, base_url: str) -> DicomJson:
+    """A study as a search returns it."""
+    dataset = study_attributes(study)
+    dataset[RETRIEVE_URL] = element("UR", study_url(base_url, study.study_instance_uid))
+    return _returned(dataset, STUDY_DEFAULTS, request)
+
+
+def series_result(study: StudyRecord, series: SeriesRecord, request: SearchRequest, base_url: str) -> DicomJson:
+    """A series as a search returns it; with its study's attributes when no study was named (10.6.3.3.2)."""
+    dataset = study_attributes(study) | series_attributes(series)
+    dataset[RETRIEVE_URL] = element("UR", series_url(base_url, study.study_instance_uid, series.series_instance_uid))
+    defaults = SERIES_DEFAULTS if request.study_instance_uid else (*STUDY_DEFAULTS, *SERIES_DEFAULTS)
+    return _returned(dataset, defaults, request)
+
+
+def instance_result(
+    study: StudyRecord, series: SeriesRecord, record: InstanceRecord, request: SearchRequest, base_url: str
+) -> DicomJson:
+    """An instance as a search returns it; with attributes of the parents that were not named (10.6.3.3.3)."""
+    keys = record.keys
+    dataset = study_attributes(study) | series_attributes(series) | record.dicom_json
+    dataset["00080005"] = element("CS", "ISO_IR 192")
+    parent = series_url(base_url, keys.study_instance_uid, keys.series_instance_uid)
+    dataset[RETRIEVE_URL] = element("UR", f"{parent}/instances/{keys.sop_instance_uid}")
+    defaults = INSTANCE_DEFAULTS
+    if not request.series_instance_uid:
+        defaults = (*SERIES_DEFAULTS, *defaults)
+    if not request.study_instance_uid:
+        defaults = (*STUDY_DEFAULTS, *defaults)
+    return _returned(dataset, defaults, request)
