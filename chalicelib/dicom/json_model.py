@@ -166,6 +166,8 @@ def _binary(
     """Bulk data by reference, short values in base64 and little endian (PS3.18 F.2.7, F.2.6)."""
     if element.length == 0:
         return {"vr": vr}
+    if element.is_fragments:
+        vr = "OB"
     if element.tag in _PIXEL_TAGS or element.length > INLINE_LIMIT_BYTES:
         bulk_data[path] = (element.value_offset, element.length)
         return {"vr": vr, "BulkDataURI": f"bulkdata/{path}"}
