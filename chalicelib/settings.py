@@ -38,6 +38,7 @@ class Settings:
     study_quiet_s: int = 300
     """Seconds without a new instance after which a study is ready."""
     session_lifetime_s: int = 8 * 3600
+    log_level: str = "INFO"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -133,4 +133,4 @@ def logger(service: str) -> Logger:
     """JSON log lines of a service."""
     from aws_lambda_powertools import Logger
 
-    return Logger(service=service)
+    return Logger(service=service, level=settings().log_level)
