@@ -52,7 +52,18 @@ class InstanceRecord:
     frame_table: FrameTable = field(default_factory=FrameTable)
     bulk_data: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Bulk data path (`00420011`, or `00409999.1.00420011` within item 1 of a sequence, items counted from 1) to
-    (offset from the start of the object, length)."""
+    (offset from the start of the object, length); for a deflated data set the offset counts within the file with its
+    data set inflated (`dicom.part10.inflate`)."""
+
+    @property
+    def number_of_frames(self) -> int:
+        """Frames that the instance declares, 0 when it has no pixel data."""
+        if self.frame_table.frames:
+            return len(self.frame_table.frames)
+        if not {"7FE00010", "7FE00008", "7FE00009"} & self.dicom_json.keys():
+            return 0
+        values = self.dicom_json.get("00280008", {}).get("Value") or [1]
+        return max(1, int(values[0] or 1))
 
 
 @dataclass(frozen=True)
@@ -119,3 +130,13 @@ class ByteRange:
     key: str
     start: int
     length: int
+
+
+@dataclass(frozen=True)
+class RenderedBody:
+    """Answer of the renderer: bytes, or the key and size of an object when they are too big to pass."""
+
+    media_type: str
+    body: bytes = b""
+    object_key: str = ""
+    size_bytes: int = 0

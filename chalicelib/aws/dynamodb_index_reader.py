@@ -1,0 +1,154 @@
+"""Access patterns of the index on DynamoDB (docs/adr/0001)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.archive.model import InstanceRecord, SeriesRecord, StudyRecord
+from chalicelib.archive.ports import ObjectStore
+from chalicelib.aws import index_items as shape
+from chalicelib.aws.dynamodb_requests import batch_get, call, query
+from chalicelib.aws.tables import BY_ACCESSION, BY_DATE, BY_PATIENT, CONFLICTS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STUDIES_PER_PAGE = 100
+"""Studies read ahead of what a caller takes: a worklist page and its filter rarely need more."""
+
+
+class DynamoDBIndexReader:
+    """`archive.ports.IndexReader` on one table. Safe to share between threads."""
+
+    def __init__(self, client: DynamoDBClient, table: str, objects: ObjectStore) -> None:
+        self._client: Any = client
+        self._table = table
+        self._objects = objects
+
+    def study(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:
+        """One study, read consistently."""
+        item = self._get(shape.study_pk(hospital, study_instance_uid), "STUDY")
+        return shape.study_record(item) if item and "attributes" in item else None
+
+    def series(self, hospital: str, study_instance_uid: str, series_instance_uid: str) -> SeriesRecord | None:
+        """One series, read consistently."""
+        item = self._get(shape.study_pk(hospital, study_instance_uid), shape.series_sk(series_instance_uid))
+        return shape.series_record(item) if item else None
+
+    def series_of_study(self, hospital: str, study_instance_uid: str) -> Iterator[SeriesRecord]:
+        """Series of a study by Series Instance UID."""
+        pk = shape.study_pk(hospital, study_instance_uid)
+        return map(shape.series_record, self._beginning_with(pk, "SERIES#"))
+
+    def instance(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
+    ) -> InstanceRecord | None:
+        """One instance, read consistently."""
+        sk = shape.instance_sk(series_instance_uid, sop_instance_uid)
+        item = self._get(shape.study_pk(hospital, study_instance_uid), sk)
+        return self._instance_record(item) if item else None
+
+    def instances_of_series(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str
+    ) -> Iterator[InstanceRecord]:
+        """Instances of a series by SOP Instance UID."""
+        pk = shape.study_pk(hospital, study_instance_uid)
+        return map(self._instance_record, self._beginning_with(pk, shape.instance_sk(series_instance_uid, "")))
+
+    def object_keys_of_study(self, hospital: str, study_instance_uid: str) -> set[str]:
+        """Keys of the objects that the index knows of a study, conflicts included."""
+        pk = shape.study_pk(hospital, study_instance_uid)
+        items = [*self._beginning_with(pk, "INSTANCE#", "object_key"), *self._beginning_with(pk, "CONFLICT#")]
+        return {item["object_key"]["S"] for item in items}
+
+    def studies_by_date(self, hospital: str, first: str, last: str) -> Iterator[StudyRecord]:
+        """Studies with first <= StudyDate <= last (DA, "" for open), newest first; see `archive.ports.IndexReader`."""
+        items = query(
+            self._client,
+            TableName=self._table,
+            IndexName=BY_DATE,
+            KeyConditionExpression="gsi1pk = :pk AND date_key BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": shape.by_date_pk(hospital)},
+                ":first": {"S": first or "00000000"},
+                ":last": {"S": f"{last or '99999999'}#~"},
+            },
+            ScanIndexForward=False,
+            Limit=STUDIES_PER_PAGE,
+        )
+        return map(shape.study_record, items)
+
+    def studies_by_patient_id(self, hospital: str, patient_id: str) -> Iterator[StudyRecord]:
+        """Studies with exactly that Patient ID, newest first."""
+        return self._studies(self._index_keys(BY_PATIENT, "gsi2pk", shape.by_patient_pk(hospital, patient_id)))
+
+    def studies_by_accession_number(self, hospital: str, accession_number: str) -> Iterator[StudyRecord]:
+        """Studies with exactly that Accession Number, newest first."""
+        pk = shape.by_accession_pk(hospital, accession_number)
+        return self._studies(self._index_keys(BY_ACCESSION, "gsi3pk", pk))
+
+    def studies_by_name_token(self, hospital: str, prefix: str) -> Iterator[StudyRecord]:
+        """Studies by a folded name component's beginning; a prefix of fewer than 3 characters finds only itself."""
+        beginning = prefix if len(prefix) >= 3 else f"{prefix}#"
+        tokens = self._beginning_with(shape.name_token_pk(hospital, prefix), beginning, limit=STUDIES_PER_PAGE)
+        return self._studies(shape.study_pk(hospital, token["study_instance_uid"]["S"]) for token in tokens)
+
+    def conflicts(self, hospital: str) -> Iterator[Mapping[str, str]]:
+        """Quarantined instances, newest first."""
+        items = query(
+            self._client,
+            TableName=self._table,
+            IndexName=CONFLICTS,
+            KeyConditionExpression="gsi4pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": shape.conflicts_pk(hospital)}},
+            ScanIndexForward=False,
+        )
+        return map(shape.conflict_mapping, items)
+
+    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        answer: dict[str, Any] = call(
+            self._client.get_item, TableName=self._table, Key=shape.key(pk, sk), ConsistentRead=True
+        )
+        return answer.get("Item")
+
+    def _beginning_with(
+        self, pk: str, beginning: str, projection: str = "", limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Items of a partition whose sort key begins so, read consistently."""
+        return query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :beginning)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":beginning": {"S": beginning}},
+            ConsistentRead=True,
+            **({"ProjectionExpression": projection} if projection else {}),
+            **({"Limit": limit} if limit else {}),
+        )
+
+    def _index_keys(self, index: str, partition_key: str, pk: str) -> Iterator[str]:
+        """Partition keys of studies that a GSI lists, newest first."""
+        items = query(
+            self._client,
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression=f"{partition_key} = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ScanIndexForward=False,
+            Limit=STUDIES_PER_PAGE,
+        )
+        return (item["pk"]["S"] for item in items)
+
+    def _studies(self, pks: Iterable[str]) -> Iterator[StudyRecord]:
+        """Studies in the order given; those that are gone by now are left out."""
+        pks = iter(pks)
+        while page := list(islice(pks, STUDIES_PER_PAGE)):
+            distinct = [shape.key(pk, "STUDY") for pk in dict.fromkeys(page)]
+            found = batch_get(self._client, self._table, distinct, consistent=False)
+            by_pk = {item["pk"]["S"]: item for item in found}
+            yield from (shape.study_record(by_pk[pk]) for pk in page if pk in by_pk)
+
+    def _instance_record(self, item: dict[str, Any]) -> InstanceRecord:
+        spilled = self._objects.read(item["body_key"]["S"]) if "body_key" in item else None
+        return shape.instance_record(item, spilled)

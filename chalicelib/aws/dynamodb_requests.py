@@ -1,0 +1,92 @@
+"""Requests to DynamoDB: errors translated, pages followed, unprocessed keys asked for again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import errors
+
+Answer = TypeVar("Answer")
+BATCH_GET_KEYS = 100
+ATTEMPTS = 10
+
+
+class ConditionFailed(Exception):
+    """The item is not in the state that the request requires."""
+
+
+class TransactionCancelled(Exception):
+    """Another transaction was faster, or a condition failed: read again and decide again."""
+
+
+def call(operation: Callable[..., Answer], **parameters: Any) -> Answer:
+    """Run an operation, its errors translated."""
+    try:
+        return operation(**parameters)
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        if code == "ConditionalCheckFailedException":
+            raise ConditionFailed from error
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+        if code == "TransactionCanceledException" and "ValidationError" not in reasons:
+            raise TransactionCancelled from error
+        if code in ("TransactionConflictException", "TransactionInProgressException"):
+            raise TransactionCancelled from error
+        raise errors.Unavailable(f"The index refused the request ({code}).") from error
+    except BotoCoreError as error:
+        raise errors.Unavailable("The index does not answer.") from error
+
+
+def pause(attempt: int) -> None:
+    """Wait before the next attempt: full jitter, at most half a second, so that competing writers spread."""
+    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311
+
+
+def query(client: Any, **parameters: Any) -> Iterator[dict[str, Any]]:
+    """Items of a query, page by page as they are asked for."""
+    start: dict[str, Any] = {}
+    while True:
+        answer = call(client.query, **parameters, **start)
+        yield from answer["Items"]
+        if not answer.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]], consistent: bool) -> list[dict[str, Any]]:
+    """Items by key in no particular order; those that do not exist are left out."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(keys), BATCH_GET_KEYS):
+        pending: dict[str, Any] = {
+            table: {"Keys": list(keys[start : start + BATCH_GET_KEYS]), "ConsistentRead": consistent}
+        }
+        for attempt in range(ATTEMPTS):
+            answer = call(client.batch_get_item, RequestItems=pending)
+            found += answer["Responses"].get(table, ())
+            pending = answer.get("UnprocessedKeys") or {}
+            if not pending:
+                break
+            pause(attempt)
+        else:
+            raise errors.Unavailable("The index is overloaded.")
+    return found
+
+
+def batch_delete(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> None:
+    """Delete items by key."""
+    for start in range(0, len(keys), 25):
+        pending: dict[str, Any] = {
+            table: [{"DeleteRequest": {"Key": item_key}} for item_key in keys[start : start + 25]]
+        }
+        for attempt in range(ATTEMPTS):
+            pending = call(client.batch_write_item, RequestItems=pending).get("UnprocessedItems") or {}
+            if not pending:
+                break
+            pause(attempt)
+        else:
+            raise errors.Unavailable("The index is overloaded.")
