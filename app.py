@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from chalice.app import Chalice
 
-from chalicelib.web import authorizer, contacts, ledger, middleware, openapi, operations, registry, sessions
+from chalicelib.web import (
+    authorizer,
+    contacts,
+    ledger,
+    middleware,
+    openapi,
+    operations,
+    qido_rs,
+    registry,
+    sessions,
+    wado_rs,
+)
 
 app = Chalice(app_name="sansfilm")
 app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would garble them otherwise
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
 
-for area in (authorizer, sessions, registry, contacts, ledger, operations, openapi):
+for area in (authorizer, sessions, registry, contacts, ledger, operations, openapi, qido_rs, wado_rs):
     app.register_blueprint(area.routes)

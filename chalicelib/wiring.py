@@ -13,12 +13,14 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
+    from chalicelib.aws.lambda_renderer import LambdaRenderer
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
     from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
@@ -126,6 +128,24 @@ def queue_depths() -> SqsQueueDepths:
         "study-ready-dead-letter": own.study_ready_dead_letter_queue_url,
     }
     return SqsQueueDepths(client("sqs"), urls)
+
+
+@cache
+def renderer() -> LambdaRenderer:
+    """The Lambda that decodes and renders."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.lambda_renderer import LambdaRenderer
+
+    return LambdaRenderer(client("lambda"), settings().rendered_function)
+
+
+@cache
+def object_url_signer() -> CloudFrontUrlSigner:
+    """The key that signs addresses of objects."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
+
+    return CloudFrontUrlSigner(client("secretsmanager"), settings().object_signing_secret, settings().public_url)
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
-from chalicelib.archive.model import ByteRange, InstanceRecord, ObjectHead, SeriesRecord, StudyRecord
+from chalicelib.archive.model import ByteRange, InstanceRecord, ObjectHead, RenderedBody, SeriesRecord, StudyRecord
 
 
 class ObjectStore(Protocol):
@@ -58,7 +58,12 @@ class IndexWriter(Protocol):
         """
 
     def set_series_metadata(
-        self, hospital: str, study_instance_uid: str, series_instance_uid: str, key: str, instance_count: int,
+        self,
+        hospital: str,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        key: str,
+        instance_count: int,
         public_url: str,
     ) -> None:
         """Record the prebuilt metadata object of a series."""
@@ -128,12 +133,11 @@ class Renderer(Protocol):
         """Run a request of `functions/rendered.py`."""
 
 
-class RenderedBody(Protocol):
-    """Answer of the renderer: bytes, or the key of an object when they are too big to pass."""
+class ObjectUrlSigner(Protocol):
+    """Signs addresses of objects for callers that may read them (D7)."""
 
-    media_type: str
-    body: bytes
-    object_key: str
+    def signed_url(self, key: str) -> str:
+        """Address of an object of the archive bucket, good for a short while."""
 
 
 class Metrics(Protocol):
@@ -141,5 +145,3 @@ class Metrics(Protocol):
 
     def add(self, name: str, value: float, unit: str = "Count") -> None:
         """Add to a metric of the current invocation."""
-
-

@@ -13,9 +13,9 @@ from chalicelib.archive import search_results
 from chalicelib.archive.model import DicomJson, StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
+from chalicelib.archive.search_results import Level, level_of
 from chalicelib.dicom.matching import Condition, name_words, range_bounds
 from chalicelib.dicom.names import TOKEN_LENGTH, fold
-from chalicelib.dicom.query_levels import Level, level_of
 from chalicelib.errors import BadRequest, TooMuch
 
 MAXIMUM_RESULTS = 1000

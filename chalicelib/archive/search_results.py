@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.archive.levels import SERIES_TAGS, STUDY_TAGS
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.dicom.attributes import resolve
 
 if TYPE_CHECKING:
     from chalicelib.archive.search import SearchRequest
+
+
+class Level(Enum):
+    """What is searched for (PS3.18 table 10.6.1-1); the patient is part of the study's rows."""
+
+    STUDY = "study"
+    SERIES = "series"
+    INSTANCE = "instance"
+
 
 MODALITIES_IN_STUDY = "00080061"
 SOP_CLASSES_IN_STUDY = "00080062"
@@ -32,6 +43,13 @@ INSTANCE_DEFAULTS = (
 OPTIONAL_DEFAULTS = frozenset({"00080201", "00280008", "00280010", "00280011", "00280100", "00400244", "00400245",
                                "00400275", "0008103E"})  # fmt: skip
 """Returned by default only where they have a value; the others are there even if empty."""
+
+
+def level_of(tag: str) -> Level:
+    """Highest level whose rows hold an attribute, those that the archive computes included."""
+    if tag in STUDY_TAGS or tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY, *_STUDY_COUNTS):
+        return Level.STUDY
+    return Level.SERIES if tag in SERIES_TAGS or tag == _SERIES_COUNT else Level.INSTANCE
 
 
 def element(vr: str, *values: Any) -> dict[str, Any]:
@@ -82,7 +100,7 @@ def _returned(dataset: DicomJson, defaults: tuple[str, ...], request: SearchRequ
         if tag in dataset:
             result[tag] = dataset[tag]
         elif tag in defaults and tag not in OPTIONAL_DEFAULTS:
-            result[tag] = element((attribute := resolve(tag)) and attribute.vr or "UN")
+            result[tag] = element(attribute.vr if (attribute := resolve(tag)) else "UN")
     return {tag: value for tag, value in sorted(result.items()) if "BulkDataURI" not in value}
 
 
@@ -110,7 +128,7 @@ def instance_result(
     dataset["00080005"] = element("CS", "ISO_IR 192")
     parent = series_url(base_url, keys.study_instance_uid, keys.series_instance_uid)
     dataset[RETRIEVE_URL] = element("UR", f"{parent}/instances/{keys.sop_instance_uid}")
-    defaults = INSTANCE_DEFAULTS
+    defaults: tuple[str, ...] = INSTANCE_DEFAULTS
     if not request.series_instance_uid:
         defaults = (*SERIES_DEFAULTS, *defaults)
     if not request.study_instance_uid:

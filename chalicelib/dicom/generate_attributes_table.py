@@ -1,4 +1,4 @@
-"""Writes `attributes_table.py` from pydicom's data dictionary (PS3.6): `python -m chalicelib.dicom.generate_attributes_table`.
+"""Writes `attributes_table.py` from pydicom's data dictionary (PS3.6): run with `python -m`.
 
 A development tool: the read path uses the table so that no Lambda pays for importing pydicom.
 """
@@ -16,7 +16,7 @@ TABLE = """\\
 
 def table_text() -> str:
     """Text of the module, stable for a given edition of the standard."""
-    from pydicom.datadict import DicomDictionary
+    from pydicom._dicom_dict import DicomDictionary
 
     rows = (
         f"{tag:08X} {vr.split()[-1] if vr.startswith('OB or') else vr.split()[0]} {keyword}"

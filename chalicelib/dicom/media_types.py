@@ -11,9 +11,9 @@ from chalicelib.errors import BadRequest, NotAcceptable
 MULTIPART = "multipart/related"
 ANY_SYNTAX = "*"
 
-_TOKEN = r"[^\s\",;=]+"
+_WORD = r"[^\s\",;=]+"
 _RANGE = re.compile(r"\s*([^\s\",;/]+)/([^\s\",;/]+)\s*")
-_PARAMETER = re.compile(rf'\s*;\s*(?:({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN})))?\s*')
+_PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?\s*')
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,289 @@
+"""Retrieve transaction (WADO-RS, PS3.18 10.4; C-MOVE and C-GET, PS3.4 C.4.2): instances, frames and bulk data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chalicelib.archive.delivery import Body, Part, Piece, etag_of, multipart_body, single_part_body
+from chalicelib.archive.model import ByteRange, InstanceRecord
+from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
+from chalicelib.archive.rendered import decoded_frames, transcoded_instance
+from chalicelib.archive.scope import Scope
+from chalicelib.archive.visible import visible_instance, visible_series, visible_study
+from chalicelib.dicom.elements import BytesSource
+from chalicelib.dicom.media_types import (
+    ANY_SYNTAX,
+    EXPLICIT_LITTLE_ENDIAN,
+    NATIVE_LITTLE_ENDIAN,
+    MediaRange,
+    Representation,
+    choose,
+    frame_media_type,
+    not_acceptable,
+)
+from chalicelib.dicom.multipart import PartHeader
+from chalicelib.dicom.part10 import open_data_set
+from chalicelib.errors import BadRequest, NotAcceptable, NotFound, TooMuch
+
+DICOM = "application/dicom"
+OCTETS = "application/octet-stream"
+DOCUMENT = "00420011"
+"""Encapsulated Document."""
+SAFE_DOCUMENT_TYPES = frozenset({"application/pdf", "model/stl", "model/obj", "model/mtl", "text/plain"})
+MAXIMUM_INSTANCES = 5000
+"""Instances that one answer may hold; a larger study is retrieved series by series."""
+
+
+# Instances --------------------------------------------------------------------------------------------------------
+
+
+def _instance_part(record: InstanceRecord, base_url: str) -> Part:
+    keys = record.keys
+    location = (
+        f"{base_url}/studies/{keys.study_instance_uid}/series/{keys.series_instance_uid}"
+        f"/instances/{keys.sop_instance_uid}"
+    )
+    content_type = Representation(DICOM, True, record.transfer_syntax_uid).content_type()
+    return Part(PartHeader(content_type, location), (ByteRange(record.object_key, 0, record.size_bytes),))
+
+
+def retrieve_instance(
+    reader: IndexReader,
+    renderer: Renderer,
+    scope: Scope,
+    uids: tuple[str, str, str],
+    accept: Sequence[MediaRange],
+    base_url: str,
+) -> Body:
+    """Retrieve Instance (PS3.18 10.4.1.1.3): the Part 10 file as stored unless another transfer syntax is demanded.
+
+    `uids` are study, series and SOP instance. Bytes are those received, File Meta Information included.
+
+    Raises
+    ------
+    NotFound, NotAcceptable
+        See `visible.visible_instance`, `media_types.choose`.
+    """
+    record = visible_instance(reader, scope, *uids)
+    stored = record.transfer_syntax_uid
+    offers = [Representation(DICOM, multipart, syntax) for syntax in (stored, EXPLICIT_LITTLE_ENDIAN)
+              for multipart in (True, False)]  # fmt: skip
+    chosen = choose(accept, offers)
+    if chosen.transfer_syntax == stored:
+        part = _instance_part(record, base_url)
+    else:
+        header = PartHeader(chosen.content_type())
+        part = Part(header, (transcoded_instance(renderer, record),))
+    etag = etag_of(record.object_key, str(chosen))
+    if chosen.multipart:
+        return multipart_body([part], DICOM, etag)
+    is_stored = chosen.transfer_syntax == stored
+    return single_part_body(part, etag, record.object_key if is_stored else "")
+
+
+def retrieve_series(
+    reader: IndexReader,
+    scope: Scope,
+    study_instance_uid: str,
+    series_instance_uid: str,
+    accept: Sequence[MediaRange],
+    base_url: str,
+) -> Body:
+    """Retrieve Series (PS3.18 10.4.1.1.2): every instance in its stored transfer syntax, by SOP Instance UID."""
+    series = visible_series(reader, scope, study_instance_uid, series_instance_uid)
+    records = reader.instances_of_series(series.hospital, study_instance_uid, series_instance_uid)
+    return _instances_body(records, series.instance_count, accept, base_url)
+
+
+def retrieve_study(
+    reader: IndexReader, scope: Scope, study_instance_uid: str, accept: Sequence[MediaRange], base_url: str
+) -> Body:
+    """Retrieve Study (PS3.18 10.4.1.1.1): every instance in its stored transfer syntax, series by series."""
+    study = visible_study(reader, scope, study_instance_uid)
+    records = (
+        record
+        for series in reader.series_of_study(study.hospital, study_instance_uid)
+        for record in reader.instances_of_series(study.hospital, study_instance_uid, series.series_instance_uid)
+    )
+    return _instances_body(records, study.instance_count, accept, base_url)
+
+
+def _instances_body(records: Iterable[InstanceRecord], count: int, accept: Sequence[MediaRange], base_url: str) -> Body:
+    if count > MAXIMUM_INSTANCES:
+        raise TooMuch(f"There are {count} instances, more than {MAXIMUM_INSTANCES}: retrieve series or instances.")
+    chosen_records = list(records)
+    syntaxes = sorted({record.transfer_syntax_uid for record in chosen_records})
+    offers = [Representation(DICOM, True, syntax) for syntax in syntaxes]
+    wanted = next((r for r in accept if r.covers(DICOM, multipart=True)), None)
+    if wanted is None:
+        raise not_acceptable(offers)
+    if wanted.transfer_syntax not in ("", ANY_SYNTAX) and any(wanted.transfer_syntax != syntax for syntax in syntaxes):
+        raise not_acceptable([Representation(DICOM, True, ANY_SYNTAX), *offers])
+    parts = [_instance_part(record, base_url) for record in chosen_records]
+    return multipart_body(parts, DICOM, etag_of(base_url, *(record.object_key for record in chosen_records)))
+
+
+# Frames -----------------------------------------------------------------------------------------------------------
+
+
+def frame_numbers(text: str) -> list[int]:
+    """Zero-based frames of a list of DICOMweb frame numbers, which count from 1.
+
+    Raises
+    ------
+    BadRequest
+        If the list is not one of positive integers, or too long.
+
+    >>> frame_numbers("1,3")
+    [0, 2]
+    """
+    parts = text.split(",")
+    if len(parts) > MAXIMUM_INSTANCES or not all(p.isascii() and p.isdigit() and 0 < int(p) < 10**9 for p in parts):
+        raise BadRequest("The frame list must be positive integers separated by commas.")
+    return [int(part) - 1 for part in parts]
+
+
+def _frame_offers(record: InstanceRecord, single: bool) -> tuple[Representation, Representation]:
+    """The frame as stored, and as octets that every client can read; the same when stored uncompressed."""
+    octets = Representation(OCTETS, not single, EXPLICIT_LITTLE_ENDIAN)
+    if record.transfer_syntax_uid in NATIVE_LITTLE_ENDIAN:
+        return octets, octets
+    syntax = record.transfer_syntax_uid
+    return Representation(frame_media_type(syntax), not single, syntax), octets
+
+
+def choose_frame_form(record: InstanceRecord, accept: Iterable[MediaRange], frame_count: int) -> Representation:
+    """Which form of frames answers an Accept header (PS3.18 8.7.3.3).
+
+    `transfer-syntax=*` means the stored form whatever the type beside it, as viewers send it. Without a transfer
+    syntax, a type that the stored form has gets that, and octets mean uncompressed little endian.
+
+    Raises
+    ------
+    NotAcceptable
+        Listing the forms that there are.
+    """
+    offers: list[Representation] = []
+    for media_range in accept:
+        forms = [single for single in (False, True) if media_range.bare or media_range.multipart != single]
+        for single in forms:
+            if single and frame_count > 1:
+                continue
+            stored, octets = _frame_offers(record, single)
+            syntax = media_range.transfer_syntax
+            if syntax == ANY_SYNTAX or (syntax and syntax == stored.transfer_syntax):
+                return stored
+            if syntax not in ("", EXPLICIT_LITTLE_ENDIAN):
+                continue
+            if media_range.covers(octets.media_type, not single):
+                return octets
+            if not syntax and media_range.covers(stored.media_type, not single):
+                return stored
+    offers.extend(form for single in (False, True) for form in _frame_offers(record, single))
+    raise not_acceptable(offers)
+
+
+def retrieve_frames(
+    reader: IndexReader,
+    renderer: Renderer,
+    scope: Scope,
+    uids: tuple[str, str, str],
+    frames: Sequence[int],
+    accept: Sequence[MediaRange],
+) -> Body:
+    """Retrieve Frames (PS3.18 10.4.1.6): one read of the index, and byte ranges of the stored object.
+
+    `frames` are zero-based.
+
+    Raises
+    ------
+    NotFound
+        If the instance is not visible or has no such frame.
+    """
+    record = visible_instance(reader, scope, *uids)
+    total = record.number_of_frames
+    if total == 0 or max(frames) >= total:
+        raise NotFound(f"The instance has {total} frames." if total else "The instance has no pixel data.")
+    form = choose_frame_form(record, accept, len(frames))
+    is_stored = form.transfer_syntax == record.transfer_syntax_uid or record.transfer_syntax_uid in NATIVE_LITTLE_ENDIAN
+    if is_stored and max(frames) < len(record.frame_table.frames):
+        contents: list[tuple[Piece, ...]] = [
+            tuple(ByteRange(record.object_key, *fragment) for fragment in record.frame_table.frames[frame])
+            for frame in frames
+        ]
+    elif is_stored and form.transfer_syntax != EXPLICIT_LITTLE_ENDIAN:
+        raise NotAcceptable("The frames cannot be told apart in the stored form. Ask for application/octet-stream.")
+    else:
+        contents = [(piece,) for piece in decoded_frames(renderer, record, frames)]
+    header = PartHeader(form.content_type())
+    etag = etag_of(record.object_key, str(form), *map(str, frames))
+    parts = [Part(header, content) for content in contents]
+    return multipart_body(parts, form.media_type, etag) if form.multipart else single_part_body(parts[0], etag)
+
+
+# Bulk data --------------------------------------------------------------------------------------------------------
+
+
+def retrieve_bulk_data(
+    reader: IndexReader,
+    objects: ObjectStore,
+    scope: Scope,
+    uids: tuple[str, str, str],
+    path: str,
+    accept: Sequence[MediaRange],
+) -> Body:
+    """Retrieve Bulk Data (PS3.18 10.4.1.5): the value that a BulkDataURI of the metadata names.
+
+    `path` is as in `InstanceRecord.bulk_data`. An encapsulated document has its own media type besides octets;
+    encapsulated Pixel Data comes as one part per frame.
+    """
+    record = visible_instance(reader, scope, *uids)
+    types = [OCTETS]
+    parts: list[tuple[Piece, ...]]
+    if path in record.bulk_data:
+        parts = [(_bulk_piece(objects, record, path),)]
+        if path == DOCUMENT and _document_type(record) != OCTETS:
+            types.insert(0, _document_type(record))
+    elif path == "7FE00010" and record.frame_table.frames:
+        parts = [
+            tuple(ByteRange(record.object_key, *fragment) for fragment in fragments)
+            for fragments in record.frame_table.frames
+        ]
+        if record.transfer_syntax_uid not in NATIVE_LITTLE_ENDIAN:
+            types = [frame_media_type(record.transfer_syntax_uid), OCTETS]
+    else:
+        raise NotFound("There is no such bulk data.")
+    # Values are octets in the stored transfer syntax, which a caller may name; it changes nothing.
+    offers = [
+        Representation(t, multipart) for multipart in (True, False) for t in types if multipart or len(parts) == 1
+    ]
+    chosen = choose(accept, offers)
+    syntax = record.transfer_syntax_uid if path == "7FE00010" else ""
+    header = PartHeader(Representation(chosen.media_type, chosen.multipart, syntax).content_type())
+    etag = etag_of(record.object_key, path, str(chosen))
+    body_parts = [Part(header, part) for part in parts]
+    if chosen.multipart:
+        return multipart_body(body_parts, chosen.media_type, etag)
+    return single_part_body(body_parts[0], etag)
+
+
+def encapsulated_document(record: InstanceRecord, accept: Sequence[MediaRange]) -> Body:
+    """The document of an encapsulated instance as its rendered form (PS3.18 8.7.4), e.g. application/pdf."""
+    media_type = choose(accept, [Representation(_document_type(record))]).media_type
+    part = Part(PartHeader(media_type), (ByteRange(record.object_key, *record.bulk_data[DOCUMENT]),))
+    return single_part_body(part, etag_of(record.object_key, DOCUMENT, media_type))
+
+
+def _document_type(record: InstanceRecord) -> str:
+    declared = record.dicom_json.get("00420012", {}).get("Value") or ["application/pdf"]
+    media_type = str(declared[0]).strip().lower()
+    # A sender must not choose a type that a browser would run under the archive's own origin.
+    return media_type if media_type in SAFE_DOCUMENT_TYPES else OCTETS
+
+
+def _bulk_piece(objects: ObjectStore, record: InstanceRecord, path: str) -> Piece:
+    offset, length = record.bulk_data[path]
+    if not record.frame_table.deflated:
+        return ByteRange(record.object_key, offset, length)
+    # Offsets count within the inflated file (`part10.DataSet.source`).
+    return open_data_set(BytesSource(objects.read(record.object_key))).source.read_at(offset, length)

@@ -1,0 +1,103 @@
+"""Look-ups within a session's scope: what is not visible is not found (D9)."""
+
+from __future__ import annotations
+
+from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
+from chalicelib.archive.ports import IndexReader
+from chalicelib.archive.scope import Scope
+from chalicelib.dicom.uid import is_valid
+from chalicelib.errors import BadRequest, NotFound
+
+PATIENT_ID = "00100020"
+ISSUER_OF_PATIENT_ID = "00100021"
+
+
+def _check_uids(*uids: str) -> None:
+    if not all(is_valid(uid) for uid in uids):
+        raise BadRequest("The path names something that is not a UID.")
+
+
+def _first_value(dataset: DicomJson, tag: str) -> str:
+    values = dataset.get(tag, {}).get("Value") or [""]
+    return str(values[0])
+
+
+def visible_study(reader: IndexReader, scope: Scope, study_instance_uid: str) -> StudyRecord:
+    """A study of the first of the scope's hospitals that has it and where the scope permits it.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or none that may be seen: callers cannot tell the two apart.
+    BadRequest
+        If the UID is malformed.
+    """
+    _check_uids(study_instance_uid)
+    for hospital in scope.candidate_hospitals():
+        study = reader.study(hospital, study_instance_uid)
+        if study and scope.permits(
+            hospital, study_instance_uid, study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)
+        ):
+            return study
+    raise NotFound("There is no such study.")
+
+
+def visible_series(
+    reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str
+) -> SeriesRecord:
+    """A series of a visible study; raises as `visible_study`."""
+    _check_uids(study_instance_uid, series_instance_uid)
+    for hospital in scope.candidate_hospitals():
+        if hospital in scope.hospitals:
+            series = reader.series(hospital, study_instance_uid, series_instance_uid)
+        else:
+            study = reader.study(hospital, study_instance_uid)
+            permitted = study is not None and scope.permits(
+                hospital, study_instance_uid, study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)
+            )
+            series = reader.series(hospital, study_instance_uid, series_instance_uid) if permitted else None
+        if series:
+            return series
+    raise NotFound("There is no such series.")
+
+
+def visible_instance(
+    reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
+) -> InstanceRecord:
+    """An instance by one read of the index per hospital of the scope; raises as `visible_study`."""
+    _check_uids(study_instance_uid, series_instance_uid, sop_instance_uid)
+    for hospital in scope.candidate_hospitals():
+        record = reader.instance(hospital, study_instance_uid, series_instance_uid, sop_instance_uid)
+        if record and scope.permits(
+            hospital,
+            study_instance_uid,
+            _first_value(record.dicom_json, PATIENT_ID),
+            _first_value(record.dicom_json, ISSUER_OF_PATIENT_ID),
+        ):
+            return record
+    raise NotFound("There is no such instance.")
+
+
+def representative_instance(
+    reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str = ""
+) -> InstanceRecord:
+    """An instance with pixel data from the middle of a series, or of the study's first series that has some.
+
+    Raises
+    ------
+    NotFound
+        If nothing is visible there or nothing has pixel data.
+    """
+    if series_instance_uid:
+        all_series = iter([visible_series(reader, scope, study_instance_uid, series_instance_uid)])
+    else:
+        study = visible_study(reader, scope, study_instance_uid)
+        all_series = reader.series_of_study(study.hospital, study_instance_uid)
+    for series in all_series:
+        records = reader.instances_of_series(series.hospital, study_instance_uid, series.series_instance_uid)
+        for number, record in enumerate(records):
+            if record.number_of_frames and number >= series.instance_count // 2:
+                return record
+            if number == 0 and not record.number_of_frames:
+                break
+    raise NotFound("There is no picture to show.")
