@@ -2,8 +2,8 @@
 
 Every attempt is counted before the password is looked at, so that parallel guesses count too, and is taken back when
 it succeeds. Counters live in fixed windows and end with them: nobody is locked out for good. A stranger who fails
-from many addresses exhausts a name's general allowance, but not that of addresses from which its owner signed in
-during the last 30 days.
+again and again exhausts the allowances of a name and of an address, but these do not bind a user at an address from
+which he or she signed in during the last 30 days.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from chalicelib.errors import NotAuthenticated, TooManyAttempts
 WINDOW_S = 900
 FAILURES_PER_USER_AND_ADDRESS = 10
 FAILURES_PER_USER = 50
-"""From addresses that the user never used."""
 FAILURES_PER_ADDRESS = 200
 """A hospital of hundreds of users may share one address."""
 
@@ -73,14 +72,11 @@ class Attempt:
         self._own = f"own#{_digest(username)}#{self._address}"
         self._user = f"user#{_digest(username)}"
         self._anywhere = f"address#{self._address}"
+        self._is_known = registry.knows_address(username, self._address)
 
     def count(self) -> None:
         """Count; `TooManyAttempts` when there were too many."""
-        known = self._registry.knows_address(self._username, self._address)
-        allowances = [(self._own, FAILURES_PER_USER_AND_ADDRESS), (self._anywhere, FAILURES_PER_ADDRESS)]
-        if not known:
-            allowances.append((self._user, FAILURES_PER_USER))
-        for key, allowance in allowances:
+        for key, allowance in self._allowances():
             if self._registry.count_attempt(key, self._window, WINDOW_S) > allowance:
                 raise TooManyAttempts(
                     "Too many attempts to sign in; wait before the next one.",
@@ -89,10 +85,15 @@ class Attempt:
 
     def take_back(self) -> None:
         """The attempt succeeded: it counts as no failure, and the address is the user's."""
-        known = self._registry.knows_address(self._username, self._address)
-        for key in (self._own, self._anywhere, *(() if known else (self._user,))):
+        for key, _ in self._allowances():
             self._registry.count_attempt(key, self._window, WINDOW_S, by=-1)
         self._registry.remember_address(self._username, self._address)
+
+    def _allowances(self) -> list[tuple[str, int]]:
+        own = (self._own, FAILURES_PER_USER_AND_ADDRESS)
+        if self._is_known:
+            return [own]
+        return [own, (self._anywhere, FAILURES_PER_ADDRESS), (self._user, FAILURES_PER_USER)]
 
 
 def _digest(text: str) -> str:

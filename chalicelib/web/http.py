@@ -123,7 +123,7 @@ def query_value(request: Request, name: str) -> str:
 
 def client_address(request: Request) -> str:
     """Address of the caller: as the edge saw it, which replaces what callers claim, else as API Gateway saw it."""
-    viewer = request.headers.get("cloudfront-viewer-address", "")
+    viewer = str(request.headers.get("cloudfront-viewer-address", ""))
     if viewer:
         return viewer.rpartition(":")[0]
     return str((request.context.get("identity") or {}).get("sourceIp", ""))
