@@ -39,6 +39,18 @@ class Settings:
     """Seconds without a new instance after which a study is ready."""
     session_lifetime_s: int = 8 * 3600
     log_level: str = "INFO"
+    dicom_host: str = "127.0.0.1"
+    """Address that the ingest service listens on (DIMSE and its HTTP port)."""
+    dicom_port: int = 11112
+    ingest_http_port: int = 8081
+    """Health and counts of the ingest service."""
+    ae_title: str = "SANSFILM"
+    """Called AE title that callers must use."""
+    maximum_associations: int = 100
+    receive_limit_bytes: int = 2 << 30
+    """Data sets under way in one ingest process, together; what goes beyond is refused (0xA700)."""
+    shutdown_grace_s: int = 25
+    """Time for running associations to finish after SIGTERM; Fargate allows 30 s by default."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -1,0 +1,79 @@
+"""The ingest service: `python -m scp_fargate`. Settings come from SANSFILM_* and AWS_* variables."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.settings import Settings
+from scp_fargate.application_entity import RunningEntity, listen
+from scp_fargate.association import Archive, Memory
+from scp_fargate.callers import Callers
+from scp_fargate.counts import Counts
+from scp_fargate.health import serve_health
+
+METRICS_EVERY_S = 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status."""
+    _parser().parse_args(arguments)
+    settings = wiring.settings()
+    logger = wiring.logger("scp")
+    missing = [name for name in ("archive_bucket", "registry_table") if not getattr(settings, name)]
+    if missing:
+        print(f"Not set: {', '.join('SANSFILM_' + name.upper() for name in missing)}.", file=sys.stderr)
+        return 2
+    archive = Archive(
+        objects=wiring.object_store(),
+        callers=Callers(lambda title: wiring.registry().application_entity(title)),
+        counts=Counts(),
+        logger=logger,
+        memory=Memory(settings.receive_limit_bytes),
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        entity = listen(settings, archive)
+        health = serve_health(settings.dicom_host, settings.ingest_http_port, lambda: _report(entity, stopping))
+    except OSError as error:
+        ports = f"{settings.dicom_port} or {settings.ingest_http_port} of {settings.dicom_host}"
+        print(f"Port {ports} cannot be used: {error.strerror}.", file=sys.stderr)
+        return 1
+    logger.info("listening", extra=_place(settings))
+    while not stopping.wait(METRICS_EVERY_S):
+        archive.counts.send()
+    entity.stop(settings.shutdown_grace_s)
+    health.shutdown()
+    logger.info("stopped", extra=archive.counts.snapshot())
+    return 0
+
+
+def _place(settings: Settings) -> dict[str, Any]:
+    return {"ae_title": settings.ae_title, "host": settings.dicom_host, "port": settings.dicom_port}
+
+
+def _report(entity: RunningEntity, stopping: threading.Event) -> dict[str, Any]:
+    status = "stopping" if stopping.is_set() else "ok"
+    return {"status": status, "associations": len(entity.associations()), **entity.archive.counts.snapshot()}
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="python -m scp_fargate",
+        description="DICOM ingest service of the archive: C-ECHO and C-STORE, called AE title SANSFILM by default.",
+        epilog="Settings (environment): SANSFILM_DICOM_HOST (127.0.0.1), SANSFILM_DICOM_PORT (11112), "
+        "SANSFILM_INGEST_HTTP_PORT (8081), SANSFILM_AE_TITLE (SANSFILM), SANSFILM_ARCHIVE_BUCKET, "
+        "SANSFILM_REGISTRY_TABLE, SANSFILM_MAXIMUM_ASSOCIATIONS (100), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "
+        "SANSFILM_SHUTDOWN_GRACE_S (25), SANSFILM_LOG_LEVEL (INFO); AWS_ENDPOINT_URL and the other variables of "
+        "the AWS SDK.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

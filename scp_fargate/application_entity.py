@@ -1,0 +1,160 @@
+"""The archive's application entity: admits associations and listens until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pydicom.config
+from pynetdicom import AE, _config, evt
+from pynetdicom.sop_class import Verification
+
+from chalicelib import errors
+from chalicelib.settings import Settings
+from scp_fargate.association import Archive, IncomingAssociation, IncomingServer
+from scp_fargate.c_echo import on_c_echo
+from scp_fargate.presentation_contexts import supported_contexts
+
+if TYPE_CHECKING:
+    from pynetdicom.events import Event
+
+MAXIMUM_PDU_BYTES = 128 << 10
+ACSE_TIMEOUT_S = 30
+IDLE_TIMEOUT_S = 120
+
+PERMANENT, TRANSIENT = 0x01, 0x02
+SERVICE_USER, SERVICE_PROVIDER_PRESENTATION = 0x01, 0x03
+CALLING_AE_TITLE_NOT_RECOGNIZED = 0x03
+TEMPORARY_CONGESTION = 0x01
+
+
+@dataclass
+class RunningEntity:
+    """A listening application entity."""
+
+    ae: AE
+    server: IncomingServer
+    archive: Archive
+
+    @property
+    def port(self) -> int:
+        """Port that it listens on."""
+        return int(self.server.server_address[1])
+
+    def associations(self) -> list[IncomingAssociation]:
+        """Associations that are open."""
+        return list(self.server.active_associations)
+
+    def stop(self, grace_s: float) -> None:
+        """Take no new association; let open ones finish within the grace period, then abort them."""
+        open_associations = self.associations()
+        self.server.shutdown()
+        self.archive.logger.info("stopping", extra={"associations": len(open_associations)})
+        deadline = time.monotonic() + grace_s
+        while time.monotonic() < deadline and any(association.is_alive() for association in open_associations):
+            time.sleep(0.05)
+        for association in open_associations:
+            if association.is_alive():
+                association.log("aborted at the end of the grace period", level="warning")
+                association.abort()
+        self.archive.callers.close()
+        self.archive.counts.send()
+
+
+def listen(settings: Settings, archive: Archive) -> RunningEntity:
+    """Listen for associations in threads of their own.
+
+    Raises
+    ------
+    OSError
+        If the port is in use.
+    """
+    _configure_pynetdicom()
+    ae = AE(ae_title=settings.ae_title)
+    ae.require_called_aet = True
+    ae.maximum_associations = settings.maximum_associations
+    ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
+    ae.acse_timeout = ACSE_TIMEOUT_S
+    ae.dimse_timeout = ACSE_TIMEOUT_S
+    ae.network_timeout = IDLE_TIMEOUT_S
+    ae.add_supported_context(Verification)
+    handlers = [
+        (evt.EVT_REQUESTED, _on_requested),
+        (evt.EVT_REJECTED, _on_end, ["association rejected"]),
+        (evt.EVT_ACCEPTED, _on_accepted),
+        (evt.EVT_RELEASED, _on_end, ["association released"]),
+        (evt.EVT_ABORTED, _on_end, ["association aborted"]),
+        (evt.EVT_C_ECHO, on_c_echo),
+    ]
+    server = ae.make_server(
+        (settings.dicom_host, settings.dicom_port),
+        evt_handlers=handlers,
+        server_class=IncomingServer,
+        archive=archive,
+    )
+    # What `AE.start_server` notes for itself, and `server.shutdown` expects.
+    ae._servers.append(server)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
+    return RunningEntity(ae, server, archive)
+
+
+def _configure_pynetdicom() -> None:
+    """Process-wide: no UID stops a request before the archive has judged and kept it, nothing is logged about data."""
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.VALIDATORS["UI"] = lambda value: (True, "")
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    library = logging.getLogger("pynetdicom")
+    library.handlers = [logging.NullHandler()]
+    library.propagate = False
+
+
+def _on_requested(event: Event) -> None:
+    """Admit registered callers to the services that they may use; reject others (PS3.8 9.3.4)."""
+    association: IncomingAssociation = event.assoc
+    request = association.requestor.primitive
+    association.calling_ae_title = (request.calling_ae_title or "").strip()
+    try:
+        caller = association.archive.callers.resolve(association.calling_ae_title)
+    except errors.Unavailable:
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "registry unavailable")
+        return
+    except Exception as error:
+        association.log_unforeseen("registry failed", error)
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "registry failed")
+        return
+    if caller is None:
+        _reject(
+            association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, "calling AE title not recognized"
+        )
+        return
+    association.hospital = caller.hospital
+    association.acceptor.supported_contexts = supported_contexts(
+        request.presentation_context_definition_list, caller.services
+    )
+
+
+def _reject(association: IncomingAssociation, result: int, source: int, reason: int, why: str) -> None:
+    association.counts.add("associations_rejected")
+    association.log("association rejected", level="warning", reason=why, peer=association.requestor.address)
+    association.acse.send_reject(result, source, reason)
+    association.kill()
+
+
+def _on_accepted(event: Event) -> None:
+    association: IncomingAssociation = event.assoc
+    association.counts.add("associations_accepted")
+    association.log(
+        "association accepted",
+        peer=association.requestor.address,
+        contexts_accepted=len(association.accepted_contexts),
+        contexts_rejected=len(association.rejected_contexts),
+    )
+
+
+def _on_end(event: Event, what: str) -> None:
+    association: IncomingAssociation = event.assoc
+    association.counts.add(what.replace("association ", "associations_"))
+    association.log(what)

@@ -1,0 +1,229 @@
+"""Associations as the archive accepts them: who calls, bounded memory, bounded waiting."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import traceback
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pynetdicom.association import MODE_ACCEPTOR, Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+
+from chalicelib.archive.ports import ObjectStore
+from scp_fargate import c_store
+from scp_fargate.counts import Counts
+
+if TYPE_CHECKING:
+    from scp_fargate.callers import Callers
+
+LARGEST_PDU_BYTES = 1 << 20
+"""Larger than what is negotiated and than any A-ASSOCIATE-RQ; a peer that exceeds it is cut off."""
+RECEIVE_CHUNK_BYTES = 256 << 10
+STALLED_AFTER_S = 30
+LARGEST_BACKLOG = 4
+"""Requests that wait on one association; more means a peer that does not wait for responses (PS3.7 D.3.3.3)."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What every association uses."""
+
+    objects: ObjectStore
+    callers: Callers
+    counts: Counts
+    logger: Logger
+    memory: Memory
+
+
+class Memory:
+    """Bytes of data sets under way in this process, up to a limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._used = 0
+        self._lock = threading.Lock()
+
+    def take(self, size_bytes: int) -> bool:
+        """Reserve; return False when the limit would be passed."""
+        with self._lock:
+            if self._used + size_bytes > self._limit:
+                return False
+            self._used += size_bytes
+            return True
+
+    def give_back(self, size_bytes: int) -> None:
+        """Release what was taken."""
+        with self._lock:
+            self._used -= size_bytes
+
+
+class _Discarded(BytesIO):
+    """Takes the rest of a data set that does not fit and keeps nothing, so that the peer gets an answer."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class BoundedDimse(DIMSEServiceProvider):
+    """DIMSE with its data sets counted against the memory of the process."""
+
+    assoc: IncomingAssociation
+
+    def __init__(self, association: IncomingAssociation, memory: Memory) -> None:
+        super().__init__(association)
+        self._memory = memory
+        self._taken = 0
+        self._taken_lock = threading.Lock()
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take in P-DATA; runs in the thread that reads the association's socket."""
+        if self.msg_queue.qsize() >= LARGEST_BACKLOG:
+            raise RuntimeError("too many requests without waiting for responses")
+        size = sum(len(data) for _, data in primitive.presentation_data_value_list)
+        if self.message is not None and not isinstance(self.message.data_set, _Discarded):
+            if self._memory.take(size):
+                with self._taken_lock:
+                    self._taken += size
+            else:
+                self.message.data_set = _Discarded()
+        super().receive_primitive(primitive)
+
+    def is_discarded(self, data_set: BytesIO | None) -> bool:
+        """Whether a data set did not fit into memory."""
+        return isinstance(data_set, _Discarded)
+
+    def release(self, size_bytes: int | None = None) -> None:
+        """Give back what a served request took, or everything at the end of the association."""
+        with self._taken_lock:
+            size = self._taken if size_bytes is None else min(size_bytes, self._taken)
+            self._taken -= size
+        self._memory.give_back(size)
+
+
+class BoundedSocket(AssociationSocket):
+    """Reads whole PDUs in large pieces, refuses absurd ones, gives up on a stalled peer."""
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read exactly that many bytes, fewer when the connection ends.
+
+        Raises
+        ------
+        OSError
+            If the peer announces a PDU beyond every limit, or stalls.
+        """
+        if nr_bytes > LARGEST_PDU_BYTES:
+            raise OSError(f"PDU of {nr_bytes} bytes")
+        received = bytearray(nr_bytes)
+        view = memoryview(received)
+        position = 0
+        while position < nr_bytes:
+            count = self.socket.recv_into(view[position : position + RECEIVE_CHUNK_BYTES])
+            if not count:
+                return bytearray(view[:position])
+            position += count
+        return received
+
+
+class IncomingAssociation(Association):
+    """An association that a modality or PACS opened."""
+
+    def __init__(self, ae: Any, archive: Archive) -> None:
+        super().__init__(ae, MODE_ACCEPTOR)
+        self.archive = archive
+        self.objects = archive.objects
+        self.counts = archive.counts
+        self.correlation_id = uuid.uuid4().hex
+        self.calling_ae_title = ""
+        self.hospital = ""
+        self.dimse = BoundedDimse(self, archive.memory)
+
+    def log(self, message: str, level: str = "info", **fields: Any) -> None:
+        """One JSON line with the association's correlation id. Never pass a patient's data."""
+        getattr(self.archive.logger, level)(
+            message,
+            extra={
+                "correlation_id": self.correlation_id,
+                "calling_ae_title": self.calling_ae_title,
+                "hospital": self.hospital,
+                **fields,
+            },
+        )
+
+    def log_unforeseen(self, message: str, error: Exception) -> None:
+        """Kind and place of an unforeseen error, without its text."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+        self.log(message, level="error", error=type(error).__name__, place=place)
+
+    def run(self) -> None:
+        """Thread of the association."""
+        try:
+            super().run()
+        finally:
+            self.dimse.release()
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        """C-STORE goes to the archive under every SOP class, private ones included; the rest as pynetdicom does."""
+        context = self._accepted_cx.get(context_id)
+        if not isinstance(msg, C_STORE) or msg.MessageID is None or context is None:
+            super()._serve_request(msg, context_id)
+            return
+        size = len(msg.DataSet.getbuffer()) if msg.DataSet else 0
+        try:
+            c_store.serve(self, msg, context)
+        finally:
+            self.dimse.release(size)
+
+
+class IncomingRequestHandler(RequestHandler):
+    """Makes an `IncomingAssociation` of a connection."""
+
+    server: IncomingServer
+
+    def _create_association(self) -> IncomingAssociation:
+        self.request.settimeout(STALLED_AFTER_S)
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        association = IncomingAssociation(self.ae, self.server.archive)
+        association._server = self.server
+        # pynetdicom finds its associations by this name.
+        association.name = f"AcceptorThread@{datetime.now():%Y%m%d%H%M%S}"
+        association.set_socket(BoundedSocket(association, client_socket=self.request))
+        acceptor = association.acceptor
+        acceptor.maximum_length = self.ae.maximum_pdu_size
+        acceptor.ae_title = self.server.ae_title
+        acceptor.address_info = self.local
+        acceptor.implementation_class_uid = self.ae.implementation_class_uid
+        acceptor.implementation_version_name = self.ae.implementation_version_name
+        association.requestor.address_info = self.remote
+        for event, handlers in self.server._handlers.items():
+            if event.is_intervention:
+                association.bind(event, *handlers)
+            else:
+                for handler, args in handlers:
+                    association.bind(event, handler, args)
+        return association
+
+
+class IncomingServer(ThreadedAssociationServer):
+    """Listens for associations."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+    def __init__(self, *args: Any, archive: Archive, **kwargs: Any) -> None:
+        self.archive = archive
+        super().__init__(*args, request_handler=IncomingRequestHandler, **kwargs)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """One line instead of a stack trace on stderr."""
+        self.archive.logger.warning("connection failed before negotiation")

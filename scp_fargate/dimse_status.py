@@ -1,0 +1,53 @@
+"""The one table from errors to DIMSE status (PS3.4 table B.2-1, PS3.7 9.1.1.1.9 and Annex C)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib import errors
+
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+OUT_OF_RESOURCES = 0xA700
+DATA_SET_DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+ERROR_COMMENT_LENGTH = 64
+"""Error Comment (0000,0902) has VR LO."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a response says."""
+
+    code: int
+    error_comment: str = ""
+
+
+_INVALID_INSTANCE = {
+    "uid-mismatch": Status(DATA_SET_DOES_NOT_MATCH, "UIDs of request and data set differ"),
+    "not-dicom": Status(0xC001, "Not a DICOM data set in the negotiated transfer syntax"),
+    "empty": Status(0xC002, "Data set is empty"),
+    "truncated": Status(0xC003, "Data set is truncated"),
+    "missing-uid": Status(0xC004, "A Study, Series, SOP Instance or SOP Class UID is missing"),
+    "invalid-uid": Status(0xC005, "A UID is not valid (PS3.5 9.1)"),
+    "unsupported-syntax": Status(0xC006, "Data set cannot be read in its transfer syntax"),
+}
+
+
+def status_of(error: Exception) -> Status:
+    """Status of a C-STORE response for what went wrong.
+
+    Comments are fixed texts: nothing of the data set, which holds patient data, and nothing of the exception gets out.
+
+    >>> hex(status_of(errors.Unavailable("")).code), hex(status_of(errors.InvalidInstance("empty", "")).code)
+    ('0xa700', '0xc002')
+    """
+    if isinstance(error, errors.InvalidInstance):
+        return _INVALID_INSTANCE[error.reason]
+    if isinstance(error, errors.Unavailable | errors.TooMuch | errors.TooManyAttempts):
+        return Status(OUT_OF_RESOURCES, "Archive is unavailable, send again later")
+    if isinstance(error, errors.ArchiveError):
+        return Status(CANNOT_UNDERSTAND, "Data set cannot be archived")
+    return Status(PROCESSING_FAILURE, "Archive failed, its operators have been told")
