@@ -86,9 +86,12 @@ const stamps = [
 
 const distStamp = join(BUILD, "dist.stamp");
 const current = await readFile(distStamp, "utf8").catch(() => "");
-const complete = await stat(join(DIST, "ohif", "index.html")).then(() => true, () => false);
+const complete = await stat(join(DIST, "ohif", "index.html")).then(
+  () => true,
+  () => false,
+);
 if (current !== stamps || !complete) {
-  const fresh = `${DIST}.new`;
+  const fresh = join(BUILD, "dist.new");
   await rm(fresh, { recursive: true, force: true });
   const asClone = { recursive: true, mode: constants.COPYFILE_FICLONE };
   await cp(join(BUILD, "portal"), fresh, asClone);

@@ -16,7 +16,7 @@ window.browserImportFunction = (module) => import(module);
     if (leaving) return;
     leaving = true;
     const here = location.pathname + location.search;
-    location.assign(`/connexion?retour=${encodeURIComponent(here)}&motif=expiree`);
+    location.assign(`/sign-in?return=${encodeURIComponent(here)}&reason=expired`);
   }
 
   window.config = {

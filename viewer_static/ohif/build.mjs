@@ -53,7 +53,12 @@ function moved(text, pattern, replacement, counter) {
 }
 
 async function buildScript(source, target, counter) {
-  const text = moved(await readFile(source, "utf8"), /__webpack_require__\.p = "\/"/g, '__webpack_require__.p = "/ohif/"', counter);
+  const text = moved(
+    await readFile(source, "utf8"),
+    /__webpack_require__\.p = "\/"/g,
+    '__webpack_require__.p = "/ohif/"',
+    counter,
+  );
   const { code } = await transform(text, { minify: true, legalComments: "eof", target: "es2022", charset: "utf8" });
   await writeFile(target, code);
 }

@@ -1,0 +1,50 @@
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { RequestFailed, request, requestJson } from "./http";
+
+export type Permission = "read-images" | "store-instances" | "read-ledger" | "register-contacts" | "operate";
+
+export interface Session {
+  display_name: string;
+  role: string;
+  hospital: { id: string; name: string } | null;
+  permissions: Permission[];
+  expires_at: string;
+}
+
+export const SESSION_KEY = ["session"] as const;
+
+/** The session, or null where nobody is signed in. */
+export const sessionQuery = queryOptions({
+  queryKey: SESSION_KEY,
+  queryFn: async ({ signal }): Promise<Session | null> => {
+    try {
+      return await requestJson<Session>("/api/session", { signal });
+    } catch (error) {
+      if (error instanceof RequestFailed && error.kind === "unauthenticated") return null;
+      throw error;
+    }
+  },
+  staleTime: 60_000,
+  refetchOnWindowFocus: "always",
+});
+
+export function useSession() {
+  return useQuery(sessionQuery);
+}
+
+export function signIn(username: string, password: string): Promise<Session> {
+  return requestJson<Session>("/api/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ username, password }),
+  });
+}
+
+/** End the session; one that has already ended counts as ended. */
+export async function signOut(): Promise<void> {
+  try {
+    await request("/api/session", { method: "DELETE" });
+  } catch (error) {
+    if (!(error instanceof RequestFailed && error.kind === "unauthenticated")) throw error;
+  }
+}

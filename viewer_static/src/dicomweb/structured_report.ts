@@ -1,0 +1,80 @@
+/** The content tree of a structured report (PS3.3 C.17.3) as plain text items. */
+
+import { type DicomJson, items, number, personName, readableDay, readableTime, text } from "./json_model";
+
+const ContentTag = {
+  CodeMeaning: "00080104",
+  ConceptNameCodeSequence: "0040A043",
+  ContentSequence: "0040A730",
+  ConceptCodeSequence: "0040A168",
+  DateTime: "0040A120",
+  Date: "0040A121",
+  Time: "0040A122",
+  MeasuredValueSequence: "0040A300",
+  MeasurementUnitsCodeSequence: "004008EA",
+  NumericValue: "0040A30A",
+  PersonName: "0040A123",
+  TextValue: "0040A160",
+  UID: "0040A124",
+  ValueType: "0040A040",
+} as const;
+
+const DEEPEST = 32;
+
+export interface ContentItem {
+  name: string;
+  value: string;
+  isReference: boolean;
+  children: ContentItem[];
+}
+
+function meaning(dataset: DicomJson, tag: string): string {
+  const [code] = items(dataset, tag);
+  return code ? text(code, ContentTag.CodeMeaning) : "";
+}
+
+function measured(item: DicomJson): string {
+  const [value] = items(item, ContentTag.MeasuredValueSequence);
+  if (!value) return "";
+  const quantity = number(value, ContentTag.NumericValue);
+  const unit = meaning(value, ContentTag.MeasurementUnitsCodeSequence);
+  return [quantity === undefined ? "" : String(quantity), unit].filter(Boolean).join(" ");
+}
+
+function contentValue(item: DicomJson, language: string): string {
+  switch (text(item, ContentTag.ValueType)) {
+    case "TEXT":
+      return text(item, ContentTag.TextValue);
+    case "CODE":
+      return meaning(item, ContentTag.ConceptCodeSequence);
+    case "NUM":
+      return measured(item);
+    case "PNAME":
+      return personName(item, ContentTag.PersonName);
+    case "DATE":
+      return readableDay(text(item, ContentTag.Date), language);
+    case "TIME":
+      return readableTime(text(item, ContentTag.Time));
+    case "DATETIME": {
+      const value = text(item, ContentTag.DateTime);
+      return [readableDay(value.slice(0, 8), language), readableTime(value.slice(8))].filter(Boolean).join(" ");
+    }
+    case "UIDREF":
+      return text(item, ContentTag.UID);
+    default:
+      return "";
+  }
+}
+
+/** Items below the root; items that say nothing are left out. */
+export function contentItems(dataset: DicomJson, language: string, depth = 0): ContentItem[] {
+  if (depth > DEEPEST) return [];
+  return items(dataset, ContentTag.ContentSequence)
+    .map((item) => ({
+      name: meaning(item, ContentTag.ConceptNameCodeSequence),
+      value: contentValue(item, language),
+      isReference: ["IMAGE", "COMPOSITE", "WAVEFORM"].includes(text(item, ContentTag.ValueType)),
+      children: contentItems(item, language, depth + 1),
+    }))
+    .filter((item) => item.name || item.value || item.isReference || item.children.length > 0);
+}

@@ -1,0 +1,19 @@
+import { Navigate } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { useSession } from "../api/session";
+import { Page } from "../components/Page";
+import { Worklist } from "./Worklist";
+
+/** The first page that the role may see. */
+export function Home() {
+  const { t } = useTranslation();
+  const permissions = useSession().data?.permissions ?? [];
+  if (permissions.includes("read-images")) return <Worklist />;
+  if (permissions.includes("operate")) return <Navigate to="/operations" replace />;
+  if (permissions.includes("read-ledger")) return <Navigate to="/ledger" replace />;
+  return (
+    <Page title={t("nothing.title")}>
+      <p>{t("nothing.text")}</p>
+    </Page>
+  );
+}

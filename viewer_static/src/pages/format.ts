@@ -1,0 +1,20 @@
+/** An RFC 3339 time, or milliseconds since the epoch, as a local date and time; other text stays as it is. */
+export function readableInstant(value: string | number, language: string): string {
+  const date = typeof value === "number" || /^\d{10,}$/.test(value) ? new Date(Number(value)) : new Date(value);
+  if (Number.isNaN(date.getTime())) return String(value);
+  return new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" }).format(date);
+}
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+
+/** A size in the reader's units: 1,5 Mo in French, 1.5 MB in English. */
+export function readableBytes(bytes: number, language: string): string {
+  const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1);
+  const format = { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(language, format).format(bytes / 1000 ** step);
+}
+
+/** The current month as YYYY-MM. */
+export function thisMonth(now = new Date()): string {
+  return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}`;
+}

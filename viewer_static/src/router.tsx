@@ -1,0 +1,65 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { SignedIn } from "./components/SignedIn";
+import { Home } from "./pages/Home";
+import { NotFound } from "./pages/NotFound";
+import { SignIn } from "./pages/SignIn";
+import { StudyPage } from "./pages/Study";
+
+const rootRoute = createRootRouteWithContext<{ queryClient: QueryClient }>()({ notFoundComponent: NotFound });
+
+export interface SignInSearch {
+  /** Path on this host to go to once signed in. */
+  return?: string;
+  reason?: "expired";
+}
+
+const signInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/sign-in",
+  component: SignIn,
+  validateSearch: (search): SignInSearch => ({
+    ...(typeof search.return === "string" ? { return: search.return } : {}),
+    ...(search.reason === "expired" ? { reason: "expired" as const } : {}),
+  }),
+});
+
+const signedInRoute = createRoute({ getParentRoute: () => rootRoute, id: "signed-in", component: SignedIn });
+
+const homeRoute = createRoute({ getParentRoute: () => signedInRoute, path: "/", component: Home });
+const studyRoute = createRoute({ getParentRoute: () => signedInRoute, path: "/studies/$study", component: StudyPage });
+const seriesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/studies/$study/series/$series",
+  component: lazyRouteComponent(() => import("./pages/Images"), "ImagesPage"),
+});
+const documentRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/studies/$study/series/$series/instances/$instance",
+  component: lazyRouteComponent(() => import("./pages/Document"), "DocumentPage"),
+});
+const ledgerRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/ledger",
+  component: lazyRouteComponent(() => import("./pages/Ledger"), "LedgerPage"),
+});
+const operationsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/operations",
+  component: lazyRouteComponent(() => import("./pages/Operations"), "OperationsPage"),
+});
+
+const routeTree = rootRoute.addChildren([
+  signInRoute,
+  signedInRoute.addChildren([homeRoute, studyRoute, seriesRoute, documentRoute, ledgerRoute, operationsRoute]),
+]);
+
+export function createPortalRouter(queryClient: QueryClient) {
+  return createRouter({ routeTree, context: { queryClient }, scrollRestoration: true });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createPortalRouter>;
+  }
+}
