@@ -17,6 +17,7 @@ DEFAULT_QUALITY = 90
 THUMBNAIL_PIXELS = 256
 MAXIMUM_VIEWPORT_PIXELS = 8192
 VOI_FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
+_PIXEL_DATA_TAGS = ("7FE00010", "7FE00008", "7FE00009")
 _PARAMETERS = frozenset({"accept", "charset", "window", "viewport", "quality", "annotation", "iccprofile"})
 
 
@@ -112,6 +113,7 @@ def _pixel_source(record: InstanceRecord, frames: Sequence[int]) -> dict[str, An
         "transfer_syntax_uid": record.transfer_syntax_uid,
         "frames": list(frames),
         "frame_ranges": ranges,
+        "pixel_data_tag": next((tag for tag in _PIXEL_DATA_TAGS if tag in record.dicom_json), _PIXEL_DATA_TAGS[0]),
         "first_frame_offset": min((offset for frame in table for offset, _ in frame), default=0),
     }
 
