@@ -20,6 +20,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from chalicelib import wiring
 from chalicelib.access.ports import Registry
+from chalicelib.archive import series_metadata
 from chalicelib.archive.model import StudyRecord
 from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore, StudyReadyQueue
 from chalicelib.billing import ledger as billing
@@ -84,17 +85,11 @@ def finish_study(parts: Parts, hospital: str, study_instance_uid: str, last_rece
     if remaining_ms > 0:
         _put_off(parts, study, -(-remaining_ms // 1000))
         return "not-quiet-yet"
-    _build_metadata(parts, study)
+    series_metadata.build(parts.reader, parts.writer, parts.objects, study, parts.settings.public_url)
     if not parts.writer.set_study_ready(hospital, study_instance_uid, study.last_received_at_ms):
         return "superseded"
     _record_exam(parts, study)
     return _announce(parts, study, now)
-
-
-def _build_metadata(parts: Parts, study: StudyRecord) -> None:
-    from chalicelib.archive import series_metadata
-
-    series_metadata.build(parts.reader, parts.writer, parts.objects, study, parts.settings.public_url)
 
 
 def _record_exam(parts: Parts, study: StudyRecord) -> None:
