@@ -1,0 +1,1 @@
+"""The CDK application: the stacks of the archive."""

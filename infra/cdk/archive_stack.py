@@ -1,0 +1,196 @@
+"""The archive: everything but the DICOM endpoint and the edge. Production and the local cloud deploy this same stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.cdk import grants
+from infra.cdk.api import STAGE, DicomWebApi
+from infra.cdk.config import Config
+from infra.cdk.functions import EventFunction
+from infra.cdk.messaging import AlarmTopic, WorkQueue, alarm, notify_of_instances
+from infra.cdk.storage import Storage
+from infra.cdk.tagging import tag_component
+from infra.lambda_build import PACKAGES
+
+PACKAGE = {package.name: package for package in PACKAGES}
+INDEX_TIMEOUT = Duration.seconds(60)
+STUDY_READY_TIMEOUT = Duration.seconds(120)
+
+
+class ArchiveStack(Stack):
+    """Buckets, tables, queues, functions, API and alarms."""
+
+    def __init__(self, scope: Construct, name: str, *, config: Config, **kwargs: Any) -> None:
+        super().__init__(scope, name, description="Sans Film: archive, index and API", **kwargs)
+        self.config = config
+        tag_component(self, "archive")
+        self.storage = Storage(self, "Storage", config=config)
+        self.alarms = AlarmTopic(self, "Alarms", key=self.storage.data_key).topic
+        self.index_queue = WorkQueue(self, "IndexQueue", handler_timeout=INDEX_TIMEOUT, config=config)
+        self.study_ready_queue = WorkQueue(self, "StudyReadyQueue", handler_timeout=STUDY_READY_TIMEOUT, config=config)
+        tag_component(self.index_queue, "index")
+        tag_component(self.study_ready_queue, "study-ready")
+        notify_of_instances(self.storage.archive_bucket, self.index_queue.queue)
+
+        self.rendered = self._rendered()
+        self.index_instance = self._index_instance()
+        self.study_ready = self._study_ready()
+        self.api = self._api()
+        self._raise_alarms()
+        self._export_settings()
+
+    def _common_environment(self) -> dict[str, str]:
+        return {
+            "SANSFILM_ARCHIVE_BUCKET": self.storage.archive_bucket.bucket_name,
+            "SANSFILM_INDEX_TABLE": self.storage.index.table_name,
+            "SANSFILM_PUBLIC_URL": self.config.public_url,
+            "SANSFILM_LOG_LEVEL": self.config.log_level,
+        }
+
+    def _rendered(self) -> EventFunction:
+        made = EventFunction(
+            self,
+            "Rendered",
+            package=PACKAGE["rendered"],
+            config=self.config,
+            environment=self._common_environment(),
+            timeout=Duration.seconds(28),
+            memory_mb=2048,
+            description="Decodes and renders frames",
+        )
+        self.storage.index.grant_read_data(made.role)
+        grants.objects(made.role, self.storage, read=["archive/*", "index/*"], write=["assembled/*"])
+        return made
+
+    def _index_instance(self) -> EventFunction:
+        made = EventFunction(
+            self,
+            "IndexInstance",
+            package=PACKAGE["index"],
+            config=self.config,
+            environment=self._common_environment()
+            | {
+                "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
+                "SANSFILM_STUDY_QUIET_S": str(self.config.study_quiet_s),
+            },
+            timeout=INDEX_TIMEOUT,
+            memory_mb=1024,
+            description="Indexes instances that were archived",
+        )
+        made.consume(self.index_queue.queue, batch_size=50, window=Duration.seconds(1), max_concurrency=50)
+        self.storage.index.grant_read_write_data(made.role)
+        self.study_ready_queue.queue.grant_send_messages(made.role)
+        grants.objects(made.role, self.storage, read=["archive/*", "index/*"], write=["index/*"])
+        return made
+
+    def _study_ready(self) -> EventFunction:
+        made = EventFunction(
+            self,
+            "StudyReady",
+            package=PACKAGE["study_ready"],
+            config=self.config,
+            environment=self._common_environment()
+            | {
+                "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
+                "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+                "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
+                "SANSFILM_STUDY_QUIET_S": str(self.config.study_quiet_s),
+                "SANSFILM_SMS_QUIET_HOURS": self.config.sms_quiet_hours,
+                "SANSFILM_SMS_SENDER": self.config.sms_sender,
+            },
+            timeout=STUDY_READY_TIMEOUT,
+            memory_mb=1024,
+            description="Finishes studies that are quiet: metadata, ledger line, SMS",
+        )
+        made.consume(self.study_ready_queue.queue, batch_size=5, window=Duration.seconds(0), max_concurrency=20)
+        self.storage.index.grant_read_write_data(made.role)
+        self.storage.registry.grant_read_write_data(made.role)
+        self.storage.ledger.grant_read_write_data(made.role)
+        self.study_ready_queue.queue.grant_send_messages(made.role)
+        grants.objects(
+            made.role, self.storage, read=["archive/*", "index/*", "metadata/*"], write=["index/*", "metadata/*"]
+        )
+        grants.send_sms(made.role)
+        return made
+
+    def _api(self) -> DicomWebApi:
+        made = DicomWebApi(self, "Api", config=self.config, environment=self._api_environment())
+        role = made.handler_role
+        self.storage.index.grant_read_data(role)
+        self.storage.registry.grant_read_write_data(role)
+        self.storage.ledger.grant_read_data(role)
+        self.storage.object_signing_secret.grant_read(role)
+        self.rendered.function.grant_invoke(role)
+        grants.objects(
+            role,
+            self.storage,
+            read=["archive/*", "index/*", "metadata/*", "assembled/*", "rejected/*"],
+            write=["assembled/*"],
+        )
+        grants.sign_sessions(role, self.storage)
+        for work in (self.index_queue, self.study_ready_queue):
+            for queue in (work.queue, work.dead_letters):
+                queue.grant(role, "sqs:GetQueueAttributes")
+        grants.verify_sessions(made.authorizer_role, self.storage)
+        return made
+
+    def _api_environment(self) -> dict[str, str]:
+        return self._common_environment() | {
+            "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
+            "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+            "SANSFILM_INDEX_QUEUE_URL": self.index_queue.queue.queue_url,
+            "SANSFILM_INDEX_DEAD_LETTER_QUEUE_URL": self.index_queue.dead_letters.queue_url,
+            "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
+            "SANSFILM_STUDY_READY_DEAD_LETTER_QUEUE_URL": self.study_ready_queue.dead_letters.queue_url,
+            "SANSFILM_RENDERED_FUNCTION": self.rendered.function.function_name,
+            "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
+            "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
+        }
+
+    def _raise_alarms(self) -> None:
+        self.index_queue.alarm(self.alarms)
+        # A message may be put off over a whole night: SMS have quiet hours.
+        self.study_ready_queue.alarm(self.alarms, late_after=Duration.hours(14))
+        functions: tuple[tuple[str, lambda_.IFunction], ...] = (
+            ("RenderedErrors", self.rendered.function),
+            ("IndexErrors", self.index_instance.function),
+            ("StudyReadyErrors", self.study_ready.function),
+        )
+        for name, function in functions:
+            alarm(
+                self,
+                name,
+                self.alarms,
+                metric=function.metric_errors(statistic="Sum"),
+                threshold=5,
+                description="A function failed as a whole",
+            )
+        alarm(
+            self,
+            "ApiErrors",
+            self.alarms,
+            metric=cloudwatch.Metric(
+                namespace="AWS/ApiGateway", metric_name="5XXError", dimensions_map={"ApiName": "sansfilm"},
+                statistic="Sum",
+            ),
+            threshold=10,
+            description="The API failed to answer",
+        )  # fmt: skip
+
+    def _export_settings(self) -> None:
+        """One output per setting, named as the setting: what operators' commands and the ingest container need."""
+        settings = self._api_environment() | {
+            "SANSFILM_STUDY_QUIET_S": str(self.config.study_quiet_s),
+            "SANSFILM_SMS_QUIET_HOURS": self.config.sms_quiet_hours,
+        }
+        for name, value in settings.items():
+            logical_id = "Setting" + "".join(word.capitalize() for word in name.split("_")[1:])
+            CfnOutput(self, logical_id, value=value, description=name)
+        CfnOutput(self, "RestApiId", value=self.api.rest_api_id, description="REST_API_ID")
+        CfnOutput(self, "RestApiStage", value=STAGE, description="REST_API_STAGE")

@@ -1,0 +1,78 @@
+"""What may differ between deployments, from CDK context (`-c name=value`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from aws_cdk import RemovalPolicy, aws_logs
+
+ARCHIVE, INGEST, EDGE = "SansFilmArchive", "SansFilmIngest", "SansFilmEdge"
+
+
+@dataclass(frozen=True)
+class Config:
+    """One deployment of the archive."""
+
+    environment: str = "production"
+    """`production` keeps its data when a stack is removed; anything else does not."""
+    account: str = ""
+    region: str = "eu-west-3"
+    stacks: str = f"{ARCHIVE},{INGEST},{EDGE}"
+    """Which stacks to synthesise; the local cloud runs the archive stack alone."""
+    public_url: str = "https://images.example.org"
+    study_quiet_s: int = 300
+    sms_quiet_hours: str = "20-8"
+    sms_sender: str = "SansFilm"
+    log_level: str = "INFO"
+    log_retention_days: int = 365
+    lambda_platform: str = ""
+    """Platform of the Lambda packages as `uv` names it; empty for this machine (the local cloud)."""
+    api_burst: int = 1000
+    api_rate_per_s: int = 500
+    dicom_networks: str = "10.0.0.0/8"
+    """Networks of the hospitals that may reach the DICOM endpoint, separated by commas."""
+    certificate_arn: str = ""
+    """Certificate of the public host name (us-east-1); without it CloudFront's own name is used."""
+    object_signing_public_key: str = ""
+    """PEM of the key that verifies signed URLs under /objects/ (RSA 2048)."""
+
+    @classmethod
+    def from_context(cls, context: Any) -> Config:
+        """Read from a construct's context.
+
+        Raises
+        ------
+        ValueError
+            If a number is not one.
+        """
+        values: dict[str, str | int] = {}
+        for field in fields(cls):
+            value = context.try_get_context(field.name)
+            if value is not None:
+                values[field.name] = int(value) if isinstance(field.default, int) else str(value)
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def is_production(self) -> bool:
+        """Whether data must survive the stack."""
+        return self.environment == "production"
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """Of everything that holds data."""
+        return RemovalPolicy.RETAIN if self.is_production else RemovalPolicy.DESTROY
+
+    @property
+    def log_retention(self) -> aws_logs.RetentionDays:
+        """Retention as CloudWatch Logs knows it."""
+        known = {
+            7: aws_logs.RetentionDays.ONE_WEEK,
+            30: aws_logs.RetentionDays.ONE_MONTH,
+            90: aws_logs.RetentionDays.THREE_MONTHS,
+            365: aws_logs.RetentionDays.ONE_YEAR,
+            3653: aws_logs.RetentionDays.TEN_YEARS,
+        }
+        if self.log_retention_days not in known:
+            raise ValueError(f"log_retention_days is one of {', '.join(map(str, known))}")
+        return known[self.log_retention_days]

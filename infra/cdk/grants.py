@@ -1,0 +1,56 @@
+"""What each part may do with the archive: grants by prefix and action, no more than its code uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from infra.cdk.storage import Storage
+
+
+def objects(
+    role: iam.IGrantable, storage: Storage, *, read: Sequence[str] = (), write: Sequence[str] = (), listing: bool = True
+) -> None:
+    """Let a role read and write objects of the archive bucket below prefixes (`archive/*`).
+
+    `listing` is also what makes a missing object 404 instead of 403.
+    """
+    bucket = storage.archive_bucket
+    principal = role.grant_principal
+    if listing:
+        _allow(principal, ["s3:ListBucket"], [bucket.bucket_arn])
+    if read:
+        _allow(principal, ["s3:GetObject"], [bucket.arn_for_objects(prefix) for prefix in read])
+    if write:
+        actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+        _allow(principal, actions, [bucket.arn_for_objects(prefix) for prefix in write])
+    _use_data_key(principal, storage.data_key, write=bool(write))
+
+
+def _use_data_key(principal: iam.IPrincipal, key: kms.IKey, *, write: bool) -> None:
+    _allow(principal, ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])], [key.key_arn])
+
+
+def send_sms(role: iam.IGrantable) -> None:
+    """Let a role send SMS and nothing to any topic."""
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(actions=["sns:Publish"], not_resources=["arn:*:sns:*:*:*"])
+    )
+
+
+def sign_sessions(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role issue sessions."""
+    _allow(role.grant_principal, ["kms:Sign", "kms:GetPublicKey"], [storage.session_key.key_arn])
+
+
+def verify_sessions(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role verify sessions: the public key, and whether the session was ended."""
+    _allow(role.grant_principal, ["kms:GetPublicKey"], [storage.session_key.key_arn])
+    _allow(role.grant_principal, ["dynamodb:GetItem"], [storage.registry.table_arn])
+    _use_data_key(role.grant_principal, storage.data_key, write=False)
+
+
+def _allow(principal: iam.IPrincipal, actions: Sequence[str], resources: Sequence[str]) -> None:
+    principal.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
