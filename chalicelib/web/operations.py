@@ -34,6 +34,7 @@ def list_rejections() -> Response:
             "received_at": _rfc3339(head.last_modified_ms),
             "size_bytes": head.size_bytes,
             "reason": head.metadata.get("reason", ""),
+            "detail": head.metadata.get("detail", ""),
             "calling_ae_title": head.metadata.get("calling-ae-title", ""),
             "correlation_id": head.metadata.get("correlation-id", ""),
         }

@@ -100,6 +100,7 @@ SCHEMAS: dict[str, Schema] = {
                 "received_at": TIME,
                 "size_bytes": COUNT,
                 "reason": STRING,
+                "detail": STRING,
                 "calling_ae_title": STRING,
                 "correlation_id": STRING,
             }

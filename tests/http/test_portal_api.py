@@ -173,7 +173,7 @@ def test_a_request_without_accept_or_with_any_gets_json(http: HttpClient, bearer
 
 
 def test_what_is_unforeseen_says_nothing(
-    http: HttpClient, bearer: Issue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    http: HttpClient, bearer: Issue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise RuntimeError("DUPONT^JEAN")
@@ -181,4 +181,6 @@ def test_what_is_unforeseen_says_nothing(
     monkeypatch.setattr(wiring, "queue_depths", fail)
     answer = http.get("/api/operations/queues", headers=bearer(Role.OPERATOR))
     assert answer.status_code == 500
-    assert "DUPONT" not in answer.body.decode() + "".join(capsys.readouterr())
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "RuntimeError" in str(record.__dict__)
+    assert "DUPONT" not in answer.body.decode() + str(record.__dict__)
