@@ -79,7 +79,7 @@ def read_object(objects: ObjectStore, object_key: str) -> IndexedObject:
         data_set = open_data_set(source)
         elements = list(data_set.elements())
         converted = convert(data_set.source, elements, data_set.encoding)
-        frame_table = _frame_table(data_set, elements, converted.dicom_json)
+        frames = frame_table(data_set, elements, converted.dicom_json)
     except Malformed as error:
         raise errors.InvalidInstance("not-dicom", str(error)) from error
     found = tuple(text(converted.dicom_json, tag) for tag in ("0020000D", "0020000E", "00080018"))
@@ -96,13 +96,14 @@ def read_object(objects: ObjectStore, object_key: str) -> IndexedObject:
         text(converted.dicom_json, "00080016"),
         int(received_at_ms) if received_at_ms.isdecimal() else source.head.last_modified_ms,
         converted.dicom_json,
-        frame_table,
+        frames,
         converted.bulk_data,
     )
     return IndexedObject(object_key, record=record, correlation_id=metadata.get("correlation-id", ""))
 
 
-def _frame_table(data_set: DataSet, elements: Iterable[Element], dicom_json: DicomJson) -> FrameTable:
+def frame_table(data_set: DataSet, elements: Iterable[Element], dicom_json: DicomJson) -> FrameTable:
+    """Byte ranges of an instance's frames."""
     by_tag = {element.tag: element for element in elements}
     pixel_data = next((by_tag[tag] for tag in PIXEL_DATA_TAGS if tag in by_tag), None)
     if data_set.deflated or pixel_data is None:

@@ -8,6 +8,8 @@ from chalicelib.archive.model import DicomJson
 
 LARGEST_ATTRIBUTE_CHARACTERS = 16_384
 """Longer ones are kept with the instance alone: a row of the worklist has to stay small."""
+PATIENT_ID = "00100020"
+"""Always kept, because it decides whose study it is."""
 STUDY_TAGS = frozenset(
     {
         "00100010", "00100020", "00100021", "00100022", "00100024", "00100030", "00100032", "00100040", "00101001",
@@ -39,10 +41,14 @@ def fill(attributes: DicomJson, more: DicomJson) -> DicomJson:
     missing = {
         tag: value
         for tag, value in more.items()
-        if len(value) > len(attributes.get(tag, ())) and len(json.dumps(value)) <= LARGEST_ATTRIBUTE_CHARACTERS
+        if len(value) > len(attributes.get(tag, ())) and (tag == PATIENT_ID or _is_small(value))
     }
     kept = {tag: value for tag, value in attributes.items() if tag not in missing or len(value) > 1}
     return {**missing, **kept} if missing else attributes
+
+
+def _is_small(value: DicomJson) -> bool:
+    return len(json.dumps(value, ensure_ascii=False)) <= LARGEST_ATTRIBUTE_CHARACTERS
 
 
 def text(dicom_json: DicomJson, tag: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 _lock = threading.Lock()
 _clients: dict[tuple[str, int], Any] = {}
@@ -27,7 +27,8 @@ def client(name: str, attempts: int = 5) -> Any:
                 max_pool_connections=32,
                 tcp_keepalive=True,
             )
-            _clients[name, attempts] = boto3.client(name, config=config)
+            # Its type stubs want a literal name.
+            _clients[name, attempts] = cast(Any, boto3).client(name, config=config)
         return _clients[name, attempts]
 
 
