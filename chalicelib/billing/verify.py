@@ -44,6 +44,9 @@ def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> I
         seq, previous_hash, recorded_at = line.seq, line.hash, line.recorded_at
     if (head.seq, head.hash) != (seq, previous_hash):
         yield f"the head names line {head.seq}, the last line is {seq}"
+    beyond = next(ledger.lines(hospital, head.seq), None)
+    if beyond is not None and ledger.head(hospital) == head:
+        yield f"line {beyond.seq} is beyond the head"
     if known_head and known_head.seq > seq:
         yield f"line {known_head.seq} was known and is gone"
 

@@ -102,6 +102,7 @@ def test_a_clock_that_goes_back_does_not_reopen_a_month(cloud: Cloud) -> None:
         ("LINE#000000000002", {"seq": 7}, "line 2 is missing"),
         ("LINE#000000000003", {"hash": "0" * 64}, "line 3 was changed"),
         ("HEAD", {"seq": 2}, "the head names line 2"),
+        ("HEAD", {"seq": 2}, "line 3 is beyond the head"),
         ("HEAD", {"seq": 9}, "the head names line 9"),
     ],
 )
