@@ -62,8 +62,8 @@ class InstanceRecord:
             return len(self.frame_table.frames)
         if not {"7FE00010", "7FE00008", "7FE00009"} & self.dicom_json.keys():
             return 0
-        values = self.dicom_json.get("00280008", {}).get("Value") or [1]
-        return max(1, int(values[0] or 1))
+        declared = (self.dicom_json.get("00280008", {}).get("Value") or [1])[0]
+        return max(1, declared) if isinstance(declared, int) else 1
 
 
 @dataclass(frozen=True)

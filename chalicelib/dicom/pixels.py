@@ -15,7 +15,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID
 
@@ -40,8 +40,8 @@ class View:
 # Decoding ---------------------------------------------------------------------------------------------------------
 
 
-def read_data_set(part10: bytes) -> Dataset:
-    """A data set, or its beginning up to Pixel Data.
+def read_data_set(part10: bytes, before_pixels: bool = False) -> Dataset:
+    """A data set; only what comes before Pixel Data if so asked, then the bytes may end there.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_data_set(part10: bytes) -> Dataset:
         If pydicom cannot read it.
     """
     try:
-        return dcmread(BytesIO(part10), force=True)
+        return dcmread(BytesIO(part10), force=True, stop_before_pixels=before_pixels)
     except Exception as error:
         raise NotAcceptable("The instance cannot be read for rendering.") from error
 
@@ -229,7 +229,8 @@ def _range_of_values(values: Array, stored: Array, dataset: Dataset) -> Array:
     if not counted.any():
         return np.zeros(values.shape)
     low, high = values[counted].min(), values[counted].max()
-    return np.clip((np.nan_to_num(values) - low) / ((high - low) or 1.0), 0, 1)
+    scaled: Array = np.clip((np.nan_to_num(values) - low) / ((high - low) or 1.0), 0, 1)
+    return scaled
 
 
 def _grayscale(array: Array, photometric: str, dataset: Dataset, frame: int, view: View, little_endian: bool) -> Array:
@@ -237,12 +238,25 @@ def _grayscale(array: Array, photometric: str, dataset: Dataset, frame: int, vie
     shown = _voi(values, array, dataset, frame, view, little_endian)
     # For MONOCHROME1 a Presentation LUT Shape of INVERSE says the same thing again (PS3.3 C.11.6).
     is_inverse = photometric == "MONOCHROME1" or dataset.get("PresentationLUTShape") == "INVERSE"
-    return np.rint((1 - shown if is_inverse else shown) * 255).astype(np.uint8)
+    gray: Array = np.rint((1 - shown if is_inverse else shown) * 255).astype(np.uint8)
+    return gray
 
 
-def _colour(array: Array, photometric: str, dataset: Dataset) -> Array:
+def _swap_palette(dataset: Dataset) -> None:
+    """Palettes of a big endian data set as pydicom expects them: it takes 16 bit entries for little endian."""
+    for colour in ("Red", "Green", "Blue"):
+        for keyword in (f"{colour}PaletteColorLookupTableData", f"Segmented{colour}PaletteColorLookupTableData"):
+            data = dataset.get(keyword)
+            is_words = dataset.get(f"{colour}PaletteColorLookupTableDescriptor", (0, 0, 8))[2] > 8
+            if isinstance(data, bytes) and is_words:
+                setattr(dataset, keyword, np.frombuffer(data, ">u2").astype("<u2").tobytes())
+
+
+def _colour(array: Array, photometric: str, dataset: Dataset, little_endian: bool) -> Array:
     """(Rows x Columns x 3) of 8 bits."""
     if photometric == "PALETTE COLOR":
+        if not little_endian:
+            _swap_palette(dataset)
         array = apply_color_lut(array, dataset)
         return (array >> 8 if array.dtype == np.uint16 else array)[..., :3].astype(np.uint8)
     stored_bits = int(dataset.get("BitsStored", 8))
@@ -260,7 +274,7 @@ def shown_frame(dataset: Dataset, decoded_frame: int, frame: int, transfer_synta
     little_endian = transfer_syntax_uid != "1.2.840.10008.1.2.2"
     try:
         if array.ndim == 3 or photometric == "PALETTE COLOR":
-            return _colour(array, photometric, dataset)
+            return _colour(array, photometric, dataset, little_endian)
         return _grayscale(array, photometric, dataset, frame, view, little_endian)
     except (AttributeError, KeyError, TypeError, ValueError, IndexError, NotImplementedError) as error:
         raise NotAcceptable("The attributes of the image do not allow rendering it.") from error

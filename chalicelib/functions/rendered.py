@@ -40,7 +40,7 @@ def _frames(objects: ObjectStore, request: Request) -> list[tuple[Dataset, int]]
     return [
         (
             pixels.with_frame(
-                pixels.read_data_set(header),
+                pixels.read_data_set(header, before_pixels=True),
                 _joined(objects, key, fragments),
                 request["transfer_syntax_uid"],
                 request["pixel_data_tag"],
