@@ -13,6 +13,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from chalicelib.archive.index_instance import Index
     from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
@@ -58,6 +59,14 @@ def index_reader() -> DynamoDBIndexReader:
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
 
     return DynamoDBIndexReader(client("dynamodb"), settings().index_table, object_store())
+
+
+@cache
+def index() -> Index:
+    """Ports of the index use case."""
+    from chalicelib.archive.index_instance import Index
+
+    return Index(object_store(), index_writer(), index_reader(), study_ready_queue(), settings().study_quiet_s)
 
 
 @cache

@@ -6,7 +6,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -14,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from chalicelib import errors, wiring
-from chalicelib.archive.index_instance import Index, IndexedObject, index_objects
+from chalicelib.archive.index_instance import IndexedObject, index_objects
 from chalicelib.archive.ports import IndexOutcome
 
 log = Logger(service="index")
@@ -27,24 +26,12 @@ _METRIC_OF_OUTCOME = {
 }
 
 
-@cache
-def index_ports() -> Index:
-    """Ports of the index use case as this process is set up."""
-    return Index(
-        wiring.object_store(),
-        wiring.index_writer(),
-        wiring.index_reader(),
-        wiring.study_ready_queue(),
-        wiring.settings().study_quiet_s,
-    )
-
-
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Index the objects of a batch of SQS messages; name those messages that have to be delivered again."""
     keys_by_message = {record["messageId"]: _object_keys(record.get("body", "")) for record in event["Records"]}
     object_keys = list(dict.fromkeys(key for keys in keys_by_message.values() for key in keys or ()))
-    results = {result.object_key: result for result in index_objects(index_ports(), object_keys)}
+    results = {result.object_key: result for result in index_objects(wiring.index(), object_keys)}
     _report(list(results.values()))
     failed = [
         message_id

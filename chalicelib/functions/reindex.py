@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from chalicelib import errors, wiring
-from chalicelib.archive.index_instance import Index
 from chalicelib.archive.reindex import missing_from_index, reindex_study, studies_in_bucket
 
 
@@ -28,13 +27,7 @@ def reindex(hospital: str = "", missing_only: bool = False) -> Counter[str]:
     from tqdm import tqdm
 
     reader = wiring.index_reader()
-    index = Index(
-        wiring.object_store(),
-        wiring.index_writer(),
-        reader,
-        wiring.study_ready_queue(),
-        wiring.settings().study_quiet_s,
-    )
+    index = wiring.index()
     outcomes: Counter[str] = Counter()
     progress = tqdm(studies_in_bucket(index.objects, hospital), desc="reindex", unit=" studies", file=sys.stderr)
     for study in progress:

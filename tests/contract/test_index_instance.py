@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,11 +23,7 @@ from tests.emulator import Cloud
 CREATED, DUPLICATE, CONFLICT = IndexOutcome.CREATED, IndexOutcome.DUPLICATE, IndexOutcome.CONFLICT
 
 
-@pytest.fixture(autouse=True)
-def _fresh_ports(cloud: Cloud) -> Iterator[None]:
-    function.index_ports.cache_clear()
-    yield
-    function.index_ports.cache_clear()
+pytestmark = pytest.mark.usefixtures("cloud")
 
 
 def _counts(study: str = "1.2.3", hospital: str = "nord") -> tuple[int, int, int]:
