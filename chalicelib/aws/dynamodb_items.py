@@ -1,14 +1,9 @@
-"""Flat DynamoDB items of the low-level client, and its failures."""
+"""Flat DynamoDB items of the low-level client."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.errors import Unavailable
 
 Value = str | int | bool
 Item = dict[str, dict[str, Any]]
@@ -30,29 +25,6 @@ def from_item(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     {'name': 'Nord', 'port': 104}
     """
     return {name: _from_attribute(attribute) for name, attribute in item.items()}
-
-
-@contextmanager
-def service_failures(what: str) -> Iterator[None]:
-    """Turn what the service did not do into `Unavailable`; conditions that failed pass for the caller to read."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"ConditionalCheckFailedException", "TransactionCanceledException"}:
-            raise
-        raise Unavailable(f"{what} did not answer.") from error
-    except BotoCoreError as error:
-        raise Unavailable(f"{what} did not answer.") from error
-
-
-def failed_condition(error: ClientError) -> bool:
-    """Whether a single write was refused by its condition."""
-    return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")
-
-
-def cancellation_reasons(error: ClientError) -> list[str]:
-    """Codes by position of the writes of a transaction that was cancelled, `None` for those that were fine."""
-    return [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
 
 
 def _to_attribute(value: Value) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib.aws.dynamodb_items import Item, from_item, service_failures, to_item
+from chalicelib.aws.dynamodb_items import from_item, to_item
+from chalicelib.aws.dynamodb_requests import TransactionCancelled, call, query
 from chalicelib.billing.ledger import Fact, Head, Line, to_json
 
 LAST_SEQ = 10**12 - 1
@@ -69,34 +68,27 @@ class DynamoDBLedger:
             {"Update": period},
         ]
         try:
-            with service_failures("The ledger"):
-                self._dynamodb.transact_write_items(TransactItems=writes)
-        except ClientError:
+            call(self._dynamodb.transact_write_items, TransactItems=writes)
+        except TransactionCancelled:
             return False
         return True
 
     def lines(self, hospital: str, after_seq: int = 0, last_seq: int | None = None) -> Iterator[Line]:
         """Lines in order."""
-        start: dict[str, Item] = {}
         last_seq = LAST_SEQ if last_seq is None else last_seq
         if after_seq >= last_seq:
             return
-        while True:
-            with service_failures("The ledger"):
-                page = self._dynamodb.query(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                    ExpressionAttributeValues=to_item(
-                        {":pk": f"H#{hospital}", ":first": _line_sk(after_seq + 1), ":last": _line_sk(last_seq)}
-                    ),
-                    ConsistentRead=True,
-                    **start,
-                )
-            for item in page["Items"]:
-                yield _line(from_item(item))
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        items = query(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_item(
+                {":pk": f"H#{hospital}", ":first": _line_sk(after_seq + 1), ":last": _line_sk(last_seq)}
+            ),
+            ConsistentRead=True,
+        )
+        for item in items:
+            yield _line(from_item(item))
 
     def period(self, hospital: str, period: str) -> tuple[int, int] | None:
         """First and last seq of a month."""
@@ -104,10 +96,9 @@ class DynamoDBLedger:
         return (values["first_seq"], values["last_seq"]) if values else None
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        with service_failures("The ledger"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True
-            )
+        answer = call(
+            self._dynamodb.get_item, TableName=self._table, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True
+        )
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def _put(self, values: dict[str, Any], condition: str) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib.aws.dynamodb_items import Item, cancellation_reasons, from_item, service_failures, to_item
+from chalicelib.aws.dynamodb_items import Item, from_item, to_item
+from chalicelib.aws.dynamodb_requests import TransactionCancelled, call, query
 from chalicelib.errors import Unavailable
 from chalicelib.notify.announce import CLAIMABLE, OPEN, Notification, State
 
@@ -38,31 +37,25 @@ class DynamoDBNotifications:
 
     def of_study(self, hospital: str, study_instance_uid: str) -> Notification | None:
         """The notification of a study."""
-        with service_failures("The registry"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table,
-                Key=to_item({"pk": f"H#{hospital}#NOTIFICATIONS", "sk": study_instance_uid}),
-                ConsistentRead=True,
-            )
+        answer = call(
+            self._dynamodb.get_item,
+            TableName=self._table,
+            Key=to_item({"pk": f"H#{hospital}#NOTIFICATIONS", "sk": study_instance_uid}),
+            ConsistentRead=True,
+        )
         return _notification(hospital, answer["Item"]) if "Item" in answer else None
 
     def unresolved(self, hospital: str) -> Iterator[Notification]:
         """Notifications whose outcome is open."""
-        start: dict[str, Item] = {}
-        while True:
-            with service_failures("The registry"):
-                page = self._dynamodb.query(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk",
-                    ExpressionAttributeValues=to_item({":pk": f"H#{hospital}#OPEN-NOTIFICATIONS"}),
-                    ConsistentRead=True,
-                    **start,
-                )
-            for item in page["Items"]:
-                yield _notification(hospital, item)
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        items = query(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": f"H#{hospital}#OPEN-NOTIFICATIONS"}),
+            ConsistentRead=True,
+        )
+        for item in items:
+            yield _notification(hospital, item)
 
     def _write(self, notification: Notification, *, only_unsettled: bool) -> bool:
         values = {
@@ -90,10 +83,10 @@ class DynamoDBNotifications:
             }
         )
         try:
-            with service_failures("The registry"):
-                self._dynamodb.transact_write_items(TransactItems=[{"Put": put}, marking])
-        except ClientError as error:
-            if "ConditionalCheckFailed" in cancellation_reasons(error):
+            call(self._dynamodb.transact_write_items, TransactItems=[{"Put": put}, marking])
+        except TransactionCancelled as error:
+            known = self.of_study(notification.hospital, notification.study_instance_uid)
+            if only_unsettled and known is not None and known.state not in CLAIMABLE:
                 return False
             raise Unavailable("The registry is busy.") from error
         return True

@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Role, Session, User
 from chalicelib.archive.scope import Scope
-from chalicelib.aws.dynamodb_items import Item, Value, failed_condition, from_item, service_failures, to_item
+from chalicelib.aws.dynamodb_items import Value, from_item, to_item
+from chalicelib.aws.dynamodb_requests import ConditionFailed, call, query
 from chalicelib.errors import Conflict
 
 SESSION_KEPT_S = 7 * 24 * 3600
@@ -74,10 +74,10 @@ class DynamoDBRegistry:
                 "APPLICATION-ENTITIES",
                 application_entity.ae_title,
                 values,
-                condition="attribute_not_exists(pk) OR hospital = :hospital",
-                parameters={":hospital": application_entity.hospital},
+                ConditionExpression="attribute_not_exists(pk) OR hospital = :hospital",
+                ExpressionAttributeValues=to_item({":hospital": application_entity.hospital}),
             )
-        except ClientError as error:
+        except ConditionFailed as error:
             raise Conflict("Another hospital holds this AE title.") from error
 
     def user(self, username: str) -> User | None:
@@ -133,18 +133,15 @@ class DynamoDBRegistry:
 
     def end_session(self, subject: str, session_id: str) -> None:
         """End a session; one that is not registered stays so."""
-        try:
-            with service_failures("The registry"):
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=to_item({"pk": f"U#{subject}", "sk": f"SESSION#{session_id}"}),
-                    UpdateExpression="SET ended = :true",
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeValues={":true": {"BOOL": True}},
-                )
-        except ClientError as error:
-            if not failed_condition(error):
-                raise
+        with suppress(ConditionFailed):
+            call(
+                self._dynamodb.update_item,
+                TableName=self._table,
+                Key=to_item({"pk": f"U#{subject}", "sk": f"SESSION#{session_id}"}),
+                UpdateExpression="SET ended = :true",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":true": {"BOOL": True}},
+            )
 
     def sessions_of(self, subject: str) -> Iterator[str]:
         """Ids of a subject's sessions that were not ended."""
@@ -163,21 +160,20 @@ class DynamoDBRegistry:
 
     def count_attempt(self, key: str, window: int, window_s: int, by: int = 1) -> int:
         """Add to the attempts of a window; return their number."""
-        with service_failures("The registry"):
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item({"pk": f"ATTEMPTS#{key}", "sk": str(window)}),
-                UpdateExpression="ADD attempts :by SET expires_at = :expires_at",
-                ExpressionAttributeValues=to_item({":by": by, ":expires_at": (window + 2) * window_s}),
-                ReturnValues="UPDATED_NEW",
-            )
+        answer = call(
+            self._dynamodb.update_item,
+            TableName=self._table,
+            Key=to_item({"pk": f"ATTEMPTS#{key}", "sk": str(window)}),
+            UpdateExpression="ADD attempts :by SET expires_at = :expires_at",
+            ExpressionAttributeValues=to_item({":by": by, ":expires_at": (window + 2) * window_s}),
+            ReturnValues="UPDATED_NEW",
+        )
         return int(answer["Attributes"]["attempts"]["N"])
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        with service_failures("The registry"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True
-            )
+        answer = call(
+            self._dynamodb.get_item, TableName=self._table, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True
+        )
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def _query(self, pk: str, sk_prefix: str = "") -> Iterator[dict[str, Any]]:
@@ -185,36 +181,17 @@ class DynamoDBRegistry:
         if sk_prefix:
             condition += " AND begins_with(sk, :sk)"
             values |= to_item({":sk": sk_prefix})
-        start: dict[str, Item] = {}
-        while True:
-            with service_failures("The registry"):
-                page = self._dynamodb.query(
-                    TableName=self._table,
-                    KeyConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ConsistentRead=True,
-                    **start,
-                )
-            yield from map(from_item, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def _put(
-        self,
-        pk: str,
-        sk: str,
-        values: dict[str, Value],
-        condition: str = "",
-        parameters: dict[str, Value] | None = None,
-    ) -> None:
-        conditions = (
-            {"ConditionExpression": condition, "ExpressionAttributeValues": to_item(parameters or {})}
-            if condition
-            else {}
+        items = query(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
         )
-        with service_failures("The registry"):
-            self._dynamodb.put_item(TableName=self._table, Item=to_item({"pk": pk, "sk": sk, **values}), **conditions)
+        return map(from_item, items)
+
+    def _put(self, pk: str, sk: str, values: dict[str, Value], **condition: Any) -> None:
+        call(self._dynamodb.put_item, TableName=self._table, Item=to_item({"pk": pk, "sk": sk, **values}), **condition)
 
 
 def _hospital(values: dict[str, Any]) -> Hospital:

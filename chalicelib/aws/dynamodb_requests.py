@@ -37,9 +37,9 @@ def call(operation: Callable[..., Answer], **parameters: Any) -> Answer:
             raise TransactionCancelled from error
         if code in ("TransactionConflictException", "TransactionInProgressException"):
             raise TransactionCancelled from error
-        raise errors.Unavailable(f"The index refused the request ({code}).") from error
+        raise errors.Unavailable(f"The database refused the request ({code}).") from error
     except BotoCoreError as error:
-        raise errors.Unavailable("The index does not answer.") from error
+        raise errors.Unavailable("The database does not answer.") from error
 
 
 def pause(attempt: int) -> None:
@@ -73,7 +73,7 @@ def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]], consisten
                 break
             pause(attempt)
         else:
-            raise errors.Unavailable("The index is overloaded.")
+            raise errors.Unavailable("The database is overloaded.")
     return found
 
 
@@ -89,4 +89,4 @@ def batch_delete(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> Non
                 break
             pause(attempt)
         else:
-            raise errors.Unavailable("The index is overloaded.")
+            raise errors.Unavailable("The database is overloaded.")
