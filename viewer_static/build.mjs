@@ -77,29 +77,38 @@ async function buildOhif(output) {
   await ohif.buildOhif(NPM_CACHE, output);
 }
 
-await mkdir(BUILD, { recursive: true });
-const lock = ["package-lock.json", "build.mjs"];
-const stamps = [
-  await built("portal", ["src", "public", "index.html", "vite.config.ts", "tsconfig.json", ...lock], buildPortal),
-  await built("ohif", ["ohif", ...lock], buildOhif),
-].join(" ");
+async function main() {
+  await mkdir(BUILD, { recursive: true });
+  const lock = ["package-lock.json", "build.mjs"];
+  const stamps = [
+    await built("portal", ["src", "public", "index.html", "vite.config.ts", "tsconfig.json", ...lock], buildPortal),
+    await built("ohif", ["ohif", ...lock], buildOhif),
+  ].join(" ");
 
-const distStamp = join(BUILD, "dist.stamp");
-const current = await readFile(distStamp, "utf8").catch(() => "");
-const complete = await stat(join(DIST, "ohif", "index.html")).then(
-  () => true,
-  () => false,
-);
-if (current !== stamps || !complete) {
-  const fresh = join(BUILD, "dist.new");
-  await rm(fresh, { recursive: true, force: true });
-  const asClone = { recursive: true, mode: constants.COPYFILE_FICLONE };
-  await cp(join(BUILD, "portal"), fresh, asClone);
-  await cp(join(BUILD, "ohif"), join(fresh, "ohif"), asClone);
-  await rm(DIST, { recursive: true, force: true });
-  await rename(fresh, DIST);
-  await writeFile(distStamp, stamps);
-  console.log("Portal and viewer: built into viewer_static/dist");
-} else {
-  console.log("Portal and viewer: unchanged");
+  const distStamp = join(BUILD, "dist.stamp");
+  const current = await readFile(distStamp, "utf8").catch(() => "");
+  const complete = await stat(join(DIST, "ohif", "index.html")).then(
+    () => true,
+    () => false,
+  );
+  if (current !== stamps || !complete) {
+    const fresh = join(BUILD, "dist.new");
+    await rm(fresh, { recursive: true, force: true });
+    const asClone = { recursive: true, mode: constants.COPYFILE_FICLONE };
+    await cp(join(BUILD, "portal"), fresh, asClone);
+    await cp(join(BUILD, "ohif"), join(fresh, "ohif"), asClone);
+    await rm(DIST, { recursive: true, force: true });
+    await rename(fresh, DIST);
+    await writeFile(distStamp, stamps);
+    console.log("Portal and viewer: built into viewer_static/dist");
+  } else {
+    console.log("Portal and viewer: unchanged");
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`The portal was not built: ${error.message}`);
+  process.exitCode = 1;
 }

@@ -1,6 +1,13 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
-import { SignedIn } from "./components/SignedIn";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+import { sessionQuery } from "./api/session";
+import { SessionUnknown, SignedIn } from "./components/SignedIn";
 import { Home } from "./pages/Home";
 import { NotFound } from "./pages/NotFound";
 import { SignIn } from "./pages/SignIn";
@@ -24,7 +31,16 @@ const signInRoute = createRoute({
   }),
 });
 
-const signedInRoute = createRoute({ getParentRoute: () => rootRoute, id: "signed-in", component: SignedIn });
+const signedInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: "signed-in",
+  component: SignedIn,
+  errorComponent: SessionUnknown,
+  beforeLoad: async ({ context, location }) => {
+    const session = await context.queryClient.ensureQueryData(sessionQuery);
+    if (!session) throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { return: location.href } });
+  },
+});
 
 const homeRoute = createRoute({ getParentRoute: () => signedInRoute, path: "/", component: Home });
 const studyRoute = createRoute({ getParentRoute: () => signedInRoute, path: "/studies/$study", component: StudyPage });

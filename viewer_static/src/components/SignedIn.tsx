@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Link, Navigate, Outlet, useLocation } from "@tanstack/react-router";
+import { type ErrorComponentProps, Link, Outlet, useRouter } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
-import { type Permission, type Session, signOut, useSession } from "../api/session";
+import { type Permission, SESSION_KEY, type Session, signOut, useSession } from "../api/session";
 import { ErrorMessage } from "./ErrorMessage";
 import { LanguageSwitch } from "./LanguageSwitch";
 import { Logo } from "./Logo";
@@ -15,30 +15,13 @@ const SECTIONS = [
   { to: "/operations", label: "navigation.operations", permission: "operate" },
 ] as const satisfies readonly { to: string; label: string; permission: Permission }[];
 
-/** Frame of every page that needs a session; without one, leads to the sign-in page and back. */
+/** Frame of every page that needs a session; when it ends, leads to the sign-in page and back. */
 export function SignedIn() {
   const { t } = useTranslation();
-  const { data: session, error, isPending, refetch } = useSession();
-  const queryClient = useQueryClient();
-  const location = useLocation();
-  const lastSession = useRef<Session>(undefined);
-
-  useEffect(() => {
-    if (!session) return;
-    const last = lastSession.current;
-    lastSession.current = session;
-    // Somebody else signed in from another tab: nothing of what was read before may stay on screen.
-    if (last && (last.display_name !== session.display_name || last.role !== session.role)) {
-      queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
-    }
-  }, [session, queryClient]);
-
-  if (isPending) return <Loading label={t("loading")} />;
-  if (session === null) {
-    const search = { return: location.href, ...(lastSession.current ? { reason: "expired" as const } : {}) };
-    return <Navigate to="/sign-in" search={search} replace />;
-  }
-  if (!session) return <ErrorMessage error={error} onRetry={() => refetch()} />;
+  const { data: session } = useSession();
+  useLeaveWhenExpired(session);
+  useForgetOthers(session);
+  if (!session) return <Loading label={t("loading")} />;
   return (
     <>
       <Header session={session} />
@@ -47,6 +30,44 @@ export function SignedIn() {
       </main>
     </>
   );
+}
+
+/** The platform could not say whether anybody is signed in. */
+export function SessionUnknown({ error, reset }: ErrorComponentProps) {
+  const router = useRouter();
+  async function retry() {
+    reset();
+    await router.invalidate();
+  }
+  return (
+    <main className="narrow">
+      <ErrorMessage error={error} onRetry={retry} />
+    </main>
+  );
+}
+
+function useLeaveWhenExpired(session: Session | null | undefined) {
+  const router = useRouter();
+  const isExpired = session === null;
+  useEffect(() => {
+    if (!isExpired) return;
+    const search = { return: router.state.location.href, reason: "expired" as const };
+    void router.navigate({ to: "/sign-in", search, replace: true });
+  }, [isExpired, router]);
+}
+
+/** Somebody else signed in from another tab: nothing of what was read before may stay on screen. */
+function useForgetOthers(session: Session | null | undefined) {
+  const queryClient = useQueryClient();
+  const last = useRef<string>(undefined);
+  useEffect(() => {
+    if (!session) return;
+    const who = JSON.stringify([session.display_name, session.role, session.hospital?.id]);
+    if (last.current && last.current !== who) {
+      void queryClient.resetQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] });
+    }
+    last.current = who;
+  }, [session, queryClient]);
 }
 
 function Header({ session }: { session: Session }) {

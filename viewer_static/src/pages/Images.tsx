@@ -199,9 +199,9 @@ function Picture({ rendered, modality, description, ...moves }: PictureProps) {
   }
   const position = (shown?.index ?? index) + 1;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keys of the image work where it has the focus
     <figure
       className="picture"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keys of the image work where it has the focus
       tabIndex={0}
       aria-busy={isLoading}
       onWheel={onWheel}
