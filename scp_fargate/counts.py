@@ -8,8 +8,8 @@ from collections import Counter
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-LATENCIES_KEPT = 100
-"""Values that one EMF line may hold for one metric."""
+LATENCIES_KEPT = 99
+"""One EMF line holds at most 100 values of a metric."""
 
 
 class Counts:
