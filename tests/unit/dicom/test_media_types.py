@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,10 +84,8 @@ def test_malformed_headers_are_refused(header: str) -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_parsed_or_refused(header: str) -> None:
-    try:
+    with contextlib.suppress(BadRequest):
         assert all(0 < r.quality <= 1 for r in parse_accept(header))
-    except BadRequest:
-        pass
 
 
 @given(st.lists(st.tuples(TOKENS, TOKENS, st.integers(1, 1000)), min_size=1, max_size=6))
