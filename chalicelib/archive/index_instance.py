@@ -153,15 +153,24 @@ def _write(index: Index, read: Sequence[IndexedObject]) -> list[IndexedObject]:
             groups[keys.hospital, keys.study_instance_uid, keys.series_instance_uid].append(position)
     for positions in groups.values():
         records = [item.record for item in (read[position] for position in positions) if item.record]
-        try:
-            outcomes = index.writer.add_instances(records)
-        except Exception as error:
-            for position in positions:
-                results[position] = replace(read[position], error=error)
-        else:
-            for position, outcome in zip(positions, outcomes, strict=True):
+        for position, outcome in zip(positions, _add(index.writer, records), strict=True):
+            if isinstance(outcome, IndexOutcome):
                 results[position] = replace(read[position], outcome=outcome)
+            else:
+                results[position] = replace(read[position], error=outcome)
     return results
+
+
+def _add(writer: IndexWriter, records: Sequence[InstanceRecord]) -> Sequence[IndexOutcome | Exception]:
+    """Outcome or error of each instance of a series; what the index refuses is found by going one by one."""
+    try:
+        return writer.add_instances(records)
+    except errors.Unavailable as error:
+        return [error] * len(records)
+    except Exception as error:
+        if len(records) == 1:
+            return [error]
+        return [_add(writer, [record])[0] for record in records]
 
 
 def _schedule(index: Index, written: Sequence[IndexedObject]) -> list[IndexedObject]:

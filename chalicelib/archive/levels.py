@@ -6,8 +6,8 @@ import json
 
 from chalicelib.archive.model import DicomJson
 
-LARGEST_ATTRIBUTE_CHARACTERS = 16_384
-"""Longer ones are kept with the instance alone: a row of the worklist has to stay small."""
+LARGEST_ATTRIBUTE_BYTES = 6_000
+"""Longer ones are kept with the instance alone: rows stay small, and all of one fit an item of 400 KB."""
 PATIENT_ID = "00100020"
 """Always kept, because it decides whose study it is."""
 STUDY_TAGS = frozenset(
@@ -48,7 +48,7 @@ def fill(attributes: DicomJson, more: DicomJson) -> DicomJson:
 
 
 def _is_small(value: DicomJson) -> bool:
-    return len(json.dumps(value, ensure_ascii=False)) <= LARGEST_ATTRIBUTE_CHARACTERS
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) <= LARGEST_ATTRIBUTE_BYTES
 
 
 def text(dicom_json: DicomJson, tag: str) -> str:

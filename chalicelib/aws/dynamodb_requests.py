@@ -20,6 +20,10 @@ class ConditionFailed(Exception):
     """The item is not in the state that the request requires."""
 
 
+class RequestRefused(Exception):
+    """DynamoDB will never take this request, e.g. an item of more than 400 KB: trying again is no use."""
+
+
 class TransactionCancelled(Exception):
     """Another transaction was faster, or a condition failed: read again and decide again."""
 
@@ -33,7 +37,9 @@ def call(operation: Callable[..., Answer], **parameters: Any) -> Answer:
         if code == "ConditionalCheckFailedException":
             raise ConditionFailed from error
         reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-        if code == "TransactionCanceledException" and "ValidationError" not in reasons:
+        if code == "ValidationException" or "ValidationError" in reasons:
+            raise RequestRefused(code) from error
+        if code == "TransactionCanceledException":
             raise TransactionCancelled from error
         if code in ("TransactionConflictException", "TransactionInProgressException"):
             raise TransactionCancelled from error

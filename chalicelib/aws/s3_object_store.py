@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -48,6 +49,8 @@ class S3ObjectStore:
 
     def _put_if_absent_once(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
         if len(body) > SINGLE_PUT_BYTES:
+            if self.head(key):
+                return False
             return self._upload_in_parts(key, _slices(body), content_type, metadata, if_absent=True) is not None
         try:
             _call(
@@ -190,11 +193,12 @@ class S3ObjectStore:
             answer = _call(
                 self._client.complete_multipart_upload, **target, MultipartUpload={"Parts": uploaded}, **condition
             )
-        except _PreconditionFailed:
-            self._client.abort_multipart_upload(**target)
-            return None
-        except BaseException:
-            self._client.abort_multipart_upload(**target)
+        except BaseException as error:
+            # What cannot be aborted goes by the bucket's lifecycle rule for unfinished uploads.
+            with suppress(BotoCoreError, ClientError):
+                self._client.abort_multipart_upload(**target)
+            if isinstance(error, _PreconditionFailed):
+                return None
             raise
         return str(answer["ETag"])
 

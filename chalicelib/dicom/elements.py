@@ -123,8 +123,8 @@ def read_element(source: Source, offset: int, end: int, encoding: Encoding, dept
     tag = int.from_bytes(header[0:2], order) << 16 | int.from_bytes(header[2:4], order)
     if tag == ITEM_DELIMITATION or (tag == 0 and _only_zeros(source, offset, end)):
         return None
-    if tag >> 16 == 0xFFFE:
-        raise Malformed("An item is where a data element should be.")
+    if tag >> 16 == 0xFFFE or tag >> 16 == 0:
+        raise Malformed("Something else than a data element is within a data set.")
     vr, header_length, length = _vr_and_length(header, encoding, order)
     value_offset = offset + header_length
     if value_offset > end:

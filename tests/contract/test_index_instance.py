@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from typing import Any
 
@@ -114,6 +115,15 @@ def test_a_series_that_cannot_be_written_does_not_hold_up_others(monkeypatch: py
     first, second = index_objects(ports, [good, bad])
     assert first.outcome is CREATED
     assert isinstance(second.error, errors.Unavailable)
+
+
+def test_what_the_index_refuses_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.aws.index_items.LARGEST_BODY_BYTES", 1 << 30)
+    good, bad = store(), store(sop="1.2.3.4.6", TextValue=random.Random(1).randbytes(500_000).hex())
+    first, second = index_objects(index(), [good, bad])
+    assert (first.outcome, first.error) == (CREATED, None)
+    assert second.error
+    assert _counts() == (1, 1, 0)
 
 
 def test_crash_between_writing_and_scheduling(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,11 @@ def test_zero_padding_at_the_end_is_tolerated() -> None:
         assert walk_all(data + bytes(padding), IMPLICIT_LITTLE) == [(0x00100020, b"P1")]
 
 
+def test_zeros_before_something_else_are_refused_at_once() -> None:
+    with pytest.raises(Malformed):
+        walk_all(bytes(8 << 20) + b"\x01", IMPLICIT_LITTLE)
+
+
 def test_un_of_undefined_length_holds_implicit_items() -> None:
     inner = struct.pack("<HHI", 0x0010, 0x0020, 2) + b"P1"
     item = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner
