@@ -75,7 +75,7 @@ def _breast(generator: np.random.Generator, oblique: bool) -> NDArray[np.uint16]
     depth = np.clip((profile - columns) / (0.16 * COLUMNS), 0, 1)
     thickness = np.sqrt(1 - (1 - depth) ** 2)
     nipple_row = middle + 0.04 * ROWS
-    nipple = np.hypot((rows - nipple_row) / 24, (columns - profile[int(nipple_row)][0] * 0.995) / 26) < 1
+    nipple = np.hypot((rows - nipple_row) / 15, (columns - profile[int(nipple_row)][0] * 0.985) / 17) < 1
     gland = _fractal(generator, 3.2)
     strands = np.abs(_fractal(generator, 2.4))
     cone = np.exp(-(((rows - nipple_row) / (0.26 * ROWS)) ** 2) - ((columns - 0.42 * COLUMNS) / (0.30 * COLUMNS)) ** 2)
@@ -84,7 +84,7 @@ def _breast(generator: np.random.Generator, oblique: bool) -> NDArray[np.uint16]
     image = thickness * (900 + 1750 * fibroglandular + 900 * cooper + 130 * gland)
     rim = (columns < profile) & (columns > profile - 9)
     image[rim] += 260
-    image[nipple] = np.maximum(image[nipple], 1500)
+    image[nipple] = np.maximum(image[nipple], 900)
     if oblique:
         muscle = np.clip((0.36 * COLUMNS * (1 - rows / (0.62 * ROWS)) - columns) / 26, 0, 1)
         image += muscle * thickness * (1250 + 120 * gland)

@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 
 SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
     "cr-chest": (("RG1_J2KR.dcm", "Thorax face"),),
-    "cr-leg": (("RG3_J2KR.dcm", "Jambe gauche face"),),
-    "cr-leg-uncompressed": (("RG3_UNCR.dcm", "Jambe face"),),
+    "cr-leg": (("RG3_J2KR.dcm", "Jambe droite face"),),
+    "ct-head": (("693_UNCR.dcm", "Crâne sans injection, 5 mm"),),
     "mr-shoulder": (("MR2_UNCR.dcm", "Coronale T1"),),
     "mr-liver": (("MR-SIEMENS-DICOM-WithOverlays.dcm", "Axiale T1 écho de gradient, temps portal"),),
     "ct-pancreas": (("explicit_VR-UN.dcm", "Abdomen, temps portal"),),

@@ -5,7 +5,7 @@ Phone numbers come from +33 6 39 98 xx xx, which is reserved for fiction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chalicelib.archive.scope import PatientRef
 
@@ -57,7 +57,6 @@ class Exam:
     """Which generator or real files; see `exams.instances_of`."""
     body_part: str
     report: Report | None = None
-    series_descriptions: tuple[str, ...] = field(default=())
 
 
 NORD, SUD, OUEST = "hopital-nord", "hopital-sud", "clinique-ouest"
@@ -140,9 +139,8 @@ EXAMS = (
     Exam("mr-yann", YANN, NORD, "NORD_MR1", 2, "110820", "IRM de l'épaule", "mr-shoulder", "SHOULDER"),
     Exam("mr-jose", JOSE, NORD, "NORD_MR1", 5, "153010", "IRM hépatique", "mr-liver", "ABDOMEN"),
     Exam("ct-karim", KARIM, NORD, "NORD_CT1", 9, "174501", "Scanner abdominal", "ct-pancreas", "ABDOMEN"),
-    Exam("cr-karim-prior", KARIM, SUD, "SUD_CR1", 403, "093300", "Radiographie de jambe", "cr-leg-uncompressed",
-         "EXTREMITY"),
-    Exam("cr-chloe", CHLOE, SUD, "SUD_CR1", 3, "164512", "Radiographie de jambe gauche", "cr-leg", "EXTREMITY"),
+    Exam("ct-karim-prior", KARIM, SUD, "SUD_CT1", 403, "093300", "Scanner cérébral", "ct-head", "HEAD"),
+    Exam("cr-chloe", CHLOE, SUD, "SUD_CR1", 3, "164512", "Radiographie de la jambe droite", "cr-leg", "EXTREMITY"),
     Exam("nm-francois", FRANCOIS, SUD, "SUD_PACS", 12, "113000", "Scintigraphie osseuse corps entier", "nm-bone",
          "WHOLEBODY"),
     Exam("ct-aissatou", AISSATOU, SUD, "SUD_CT1", 0, "070540", "Scanner cérébral de perfusion", "ct-enhanced", "HEAD"),
