@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.archive.delivery import Body, Piece, etag_of
 from chalicelib.archive.model import ByteRange, InstanceRecord, RenderedBody
 from chalicelib.archive.ports import Renderer
-from chalicelib.dicom.media_types import MediaRange, Representation, choose
+from chalicelib.dicom.media_types import EXPLICIT_BIG_ENDIAN, MediaRange, Representation, choose
 from chalicelib.errors import BadRequest, NotFound
 
 JPEG, PNG = "image/jpeg", "image/png"
@@ -106,7 +106,8 @@ def rendered_media_type(accept: Sequence[MediaRange]) -> str:
 
 def _pixel_source(record: InstanceRecord, frames: Sequence[int]) -> dict[str, Any]:
     """Where the renderer finds the frames: byte ranges, or the whole object when there are none."""
-    table = record.frame_table.frames
+    # The words of big endian 8 bit pixels straddle frames of odd length: pydicom gets the whole.
+    table = () if record.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN else record.frame_table.frames
     ranges = [table[frame] for frame in frames] if max(frames) < len(table) else []
     return {
         "object_key": record.object_key,

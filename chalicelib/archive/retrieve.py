@@ -13,6 +13,7 @@ from chalicelib.archive.visible import visible_instance, visible_series, visible
 from chalicelib.dicom.elements import BytesSource
 from chalicelib.dicom.media_types import (
     ANY_SYNTAX,
+    EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     NATIVE_LITTLE_ENDIAN,
     MediaRange,
@@ -240,17 +241,17 @@ def retrieve_bulk_data(
     record = visible_instance(reader, scope, *uids)
     types = [OCTETS]
     parts: list[tuple[Piece, ...]]
-    if path in record.bulk_data:
-        parts = [(_bulk_piece(objects, record, path),)]
-        if path == DOCUMENT and _document_type(record) != OCTETS:
-            types.insert(0, _document_type(record))
-    elif path == "7FE00010" and record.frame_table.frames:
+    is_encapsulated = record.transfer_syntax_uid not in NATIVE_LITTLE_ENDIAN | {EXPLICIT_BIG_ENDIAN}
+    if path == "7FE00010" and record.frame_table.frames and is_encapsulated:
         parts = [
             tuple(ByteRange(record.object_key, *fragment) for fragment in fragments)
             for fragments in record.frame_table.frames
         ]
-        if record.transfer_syntax_uid not in NATIVE_LITTLE_ENDIAN:
-            types = [frame_media_type(record.transfer_syntax_uid), OCTETS]
+        types.insert(0, frame_media_type(record.transfer_syntax_uid))
+    elif path in record.bulk_data:
+        parts = [(_bulk_piece(objects, record, path),)]
+        if path == DOCUMENT:
+            types.insert(0, _document_type(record))
     else:
         raise NotFound("There is no such bulk data.")
     # Values are octets in the stored transfer syntax, which a caller may name; it changes nothing.

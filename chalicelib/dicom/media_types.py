@@ -183,6 +183,7 @@ _VIDEO = {f"1.2.840.10008.1.2.4.{number}" for number in (100, 101)}
 _VIDEO_MP4 = {f"1.2.840.10008.1.2.4.{number}" for number in range(102, 109)}
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE_LITTLE_ENDIAN = frozenset({"1.2.840.10008.1.2", EXPLICIT_LITTLE_ENDIAN, "1.2.840.10008.1.2.1.99"})
 """Transfer syntaxes whose Pixel Data is uncompressed little endian once the data set is inflated."""
 

@@ -243,13 +243,13 @@ def _grayscale(array: Array, photometric: str, dataset: Dataset, frame: int, vie
 
 
 def _swap_palette(dataset: Dataset) -> None:
-    """Palettes of a big endian data set as pydicom expects them: it takes 16 bit entries for little endian."""
+    """Big endian palettes as pydicom takes them: 16 bit entries, unless segmented, as if little endian."""
     for colour in ("Red", "Green", "Blue"):
-        for keyword in (f"{colour}PaletteColorLookupTableData", f"Segmented{colour}PaletteColorLookupTableData"):
-            data = dataset.get(keyword)
-            is_words = dataset.get(f"{colour}PaletteColorLookupTableDescriptor", (0, 0, 8))[2] > 8
-            if isinstance(data, bytes) and is_words:
-                setattr(dataset, keyword, np.frombuffer(data, ">u2").astype("<u2").tobytes())
+        data = dataset.get(f"{colour}PaletteColorLookupTableData")
+        is_words = dataset.get(f"{colour}PaletteColorLookupTableDescriptor", (0, 0, 8))[2] > 8
+        if isinstance(data, bytes) and is_words:
+            swapped = np.frombuffer(data, ">u2").astype("<u2").tobytes()
+            setattr(dataset, f"{colour}PaletteColorLookupTableData", swapped)
 
 
 def _colour(array: Array, photometric: str, dataset: Dataset, little_endian: bool) -> Array:

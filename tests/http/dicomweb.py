@@ -1,4 +1,4 @@
-"""What tests of the DICOMweb routes share: stored exams, the renderer in this process, a client over the application."""
+"""What tests of the DICOMweb routes share: stored exams, the renderer in this process, a client of the application."""
 
 from __future__ import annotations
 
