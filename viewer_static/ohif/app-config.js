@@ -1,6 +1,7 @@
 // Configuration of OHIF within Sans Film. Runs before OHIF's bundle, under a CSP without inline scripts, so it also
 // holds the two globals that OHIF's own index.html sets inline.
 window.PUBLIC_URL = "/ohif/";
+console.time("scriptToView"); // OHIF ends this timer once it shows
 window.browserImportFunction = (module) => import(module);
 
 (() => {
