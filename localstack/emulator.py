@@ -64,7 +64,9 @@ class Journal:
         self.rotate()
 
     def _files(self) -> list[tuple[int, Path]]:
-        return sorted((int(path.name.split(".")[1]), path) for path in self._directory.glob(f"{self._service}.*.journal"))
+        return sorted(
+            (int(path.name.split(".")[1]), path) for path in self._directory.glob(f"{self._service}.*.journal")
+        )
 
     def rotate(self) -> int:
         """Begin a new file and return its generation."""
@@ -113,7 +115,9 @@ class Journal:
 class JournalledService:
     """Puts a journal beneath the request handler and the snapshots of a ministack service."""
 
-    def __init__(self, name: str, module: Any, journal: Journal, is_kept: Callable[[str, dict[str, Any]], bool]) -> None:
+    def __init__(
+        self, name: str, module: Any, journal: Journal, is_kept: Callable[[str, dict[str, Any]], bool]
+    ) -> None:
         self.name = name
         self.journal = journal
         self._module = module
@@ -169,7 +173,9 @@ class JournalledService:
         for about, body in self.journal.since(self._loaded_generation):
             set_request_account_id(about["account"])
             set_request_region(about["region"])
-            status, _, answer = await self._handle(about["method"], about["path"], about["headers"], body, about["query"])
+            status, _, answer = await self._handle(
+                about["method"], about["path"], about["headers"], body, about["query"]
+            )
             if status != 200:
                 log.error("%s did not accept again what it had accepted: %s", self.name, answer[:200])
             count += 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,11 +32,23 @@ def build_app(app: App) -> App:
 
 
 def main() -> None:
-    """Synthesise."""
-    shutil.rmtree("chalice.out", ignore_errors=True)  # Chalice adds a folder to it at every synthesis
+    """Synthesise. One at a time: Chalice and the Lambda packages are built in folders of the repository."""
     app = App()
-    lambda_build.build_all(app.node.try_get_context("lambda_platform") or "")
-    build_app(app).synth()
+    lock_file = ROOT / "build/synthesis.lock"
+    lock_file.parent.mkdir(exist_ok=True)
+    with lock_file.open("w") as lock, tempfile.TemporaryDirectory() as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.chdir(scratch)  # Chalice leaves its intermediate files in the working directory
+        lambda_build.build_all(app.node.try_get_context("lambda_platform") or "")
+        build_app(app).synth()
+        _forget_old_packages()
+
+
+def _forget_old_packages() -> None:
+    """Chalice keeps every package it ever made."""
+    packages = sorted((ROOT / ".chalice/deployments").glob("*.zip"), key=lambda path: path.stat().st_mtime)
+    for package in packages[:-2]:
+        package.unlink()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""Registers the demonstration region on the running platform, and issues its tokens."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+from localstack import region
+from localstack.deployment import load_environment, write_private
+from localstack.local_settings import LocalSettings, SetupFailure
+
+
+def use_platform(settings: LocalSettings) -> None:
+    """Make this process's settings those of the platform on the state directory.
+
+    Raises
+    ------
+    SetupFailure
+        If there is none.
+    """
+    os.environ.update(load_environment(settings))
+
+
+def passwords(settings: LocalSettings) -> dict[str, str]:
+    """Password of every demonstration user, made once."""
+    known: dict[str, str] = {}
+    if settings.credentials_file.exists():
+        known = json.loads(settings.credentials_file.read_text())
+    wanted = region.generate_passwords() | known
+    if wanted != known:
+        write_private(settings.credentials_file, json.dumps(wanted, indent=1))
+    return wanted
+
+
+def credentials(settings: LocalSettings) -> Iterator[tuple[str, str, str]]:
+    """Username, display name and password of every demonstration user."""
+    secret = passwords(settings)
+    for user in region.users():
+        yield user.username, user.display_name, secret[user.username]
+
+
+def seed(settings: LocalSettings) -> None:
+    """Register hospitals, application entities, users, and the contacts of demonstration patients; safe to repeat."""
+    use_platform(settings)
+    from chalicelib import wiring
+    from chalicelib.access.model import Contact
+    from localstack.demo.region_exams import CONTACTS, GP_PATIENTS
+
+    registry = wiring.registry()
+    region.seed(registry, passwords(settings), GP_PATIENTS)
+    now_ms = int(time.time() * 1000)
+    for hospital, patient_id, phone_number in CONTACTS:
+        known = registry.contact(hospital, patient_id, "")
+        if known is None or known.phone_number != phone_number:
+            registry.put_contact(Contact(hospital, patient_id, "", phone_number, True, now_ms))
+
+
+def token(settings: LocalSettings, role_name: str, hospital: str) -> str:
+    """A bearer token of a role at a hospital.
+
+    Raises
+    ------
+    SetupFailure
+        If there is no such role or hospital, or the platform does not answer.
+    """
+    use_platform(settings)
+    from chalicelib import errors, wiring
+    from chalicelib.access.model import Role
+    from chalicelib.access.sessions import issue_session
+    from localstack.demo.region_exams import GP_PATIENTS
+
+    try:
+        role = Role(role_name)
+        identity = region.token_identity(role, hospital, GP_PATIENTS)
+        own = wiring.settings()
+        made, _ = issue_session(
+            wiring.registry(),
+            wiring.session_signer(),
+            identity,
+            issuer=own.public_url,
+            lifetime_s=own.session_lifetime_s,
+        )
+    except ValueError as error:
+        roles = ", ".join(known.value for known in Role)
+        known_role = role_name in {known.value for known in Role}
+        raise SetupFailure(f"{error}." if known_role else f"ROLE is one of {roles}.") from error
+    except errors.Unavailable as error:
+        raise SetupFailure(f"The platform on {settings.state_dir} does not answer: is `make run` running?") from error
+    return made
