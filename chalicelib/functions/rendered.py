@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 
 from chalicelib import wiring
 from chalicelib.archive.ports import ObjectStore
-from chalicelib.dicom import pixels
+from chalicelib.dicom import pictures, pixels
 from chalicelib.errors import ArchiveError
 
 INLINE_LIMIT_BYTES = 4_400_000
@@ -60,10 +60,10 @@ def _joined(objects: ObjectStore, key: str, fragments: list[list[int]]) -> bytes
 
 def _render(objects: ObjectStore, request: Request) -> tuple[str, bytes]:
     (dataset, decoded_frame) = _frames(objects, request)[0]
-    view = pixels.View(*(tuple(v) if (v := request.get(name)) else None for name in ("window", "viewport", "region")))
+    view = pictures.View(*(tuple(v) if (v := request.get(name)) else None for name in ("window", "viewport", "region")))
     array = pixels.shown_frame(dataset, decoded_frame, request["frames"][0], request["transfer_syntax_uid"], view)
-    image = pixels.picture(array, dataset, view)
-    return request["media_type"], pixels.encoded_picture(image, request["media_type"], request["quality"])
+    image = pictures.picture(array, dataset, view)
+    return request["media_type"], pictures.encoded_picture(image, request["media_type"], request["quality"])
 
 
 def _decode(objects: ObjectStore, request: Request) -> tuple[str, bytes]:

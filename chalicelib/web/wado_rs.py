@@ -283,7 +283,7 @@ def _not_allowed(**_: str) -> Response:
     return problem(405, "This resource can only be read.", {"Allow": "GET"})
 
 
-for _path in (_STUDY, _SERIES, _INSTANCE):
+for _path in ("/dicomweb/studies", _STUDY, _SERIES, _INSTANCE):
     routes.route(
         _path, methods=["POST", "PUT", "PATCH", "DELETE"], authorizer=sessions_authorizer, name=f"not_allowed{_path}"
     )(_not_allowed)
