@@ -14,6 +14,8 @@ from aiohttp import web
 
 APPLICATIONS = ("/ohif/", "/")
 """Single-page applications, longest first: their own paths all lead to their index.html."""
+_FILE_NAME = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+"""A name with an extension is a file or nothing; `/studies/1.2.3` ends in a UID and is a page of the portal."""
 for _suffix, _type in ((".mjs", "text/javascript"), (".js", "text/javascript"), (".wasm", "application/wasm"),
                        (".webmanifest", "application/manifest+json"), (".woff2", "font/woff2")):  # fmt: skip
     mimetypes.add_type(_type, _suffix)
@@ -67,7 +69,7 @@ class Site:
         file = self._root.joinpath(*parts)
         if file.is_file() and file.resolve().is_relative_to(self._root):
             return file
-        if "." in (parts[-1] if parts else ""):
+        if _FILE_NAME.search(parts[-1] if parts else ""):
             return None
         application = next(prefix for prefix in APPLICATIONS if f"{path}/".startswith(prefix))
         index = self._root / application.strip("/") / "index.html"
