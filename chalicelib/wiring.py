@@ -44,6 +44,15 @@ def object_store() -> S3ObjectStore:
 
 
 @cache
+def ingest_object_store() -> S3ObjectStore:
+    """The archive bucket for the ingest service: senders wait for the outcome and send again themselves."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.s3_object_store import S3ObjectStore
+
+    return S3ObjectStore(client("s3", attempts=2), settings().archive_bucket)
+
+
+@cache
 def index_writer() -> DynamoDBIndexWriter:
     """The index, for its one writer."""
     from chalicelib.aws.clients import client

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Not set: {', '.join('SANSFILM_' + name.upper() for name in missing)}.", file=sys.stderr)
         return 2
     archive = Archive(
-        objects=wiring.object_store(),
+        objects=wiring.ingest_object_store(),
         callers=Callers(lambda title: wiring.registry().application_entity(title)),
         counts=Counts(),
         logger=logger,

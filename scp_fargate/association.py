@@ -6,6 +6,7 @@ import socket
 import threading
 import traceback
 import uuid
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -81,32 +82,42 @@ class BoundedDimse(DIMSEServiceProvider):
     def __init__(self, association: IncomingAssociation, memory: Memory) -> None:
         super().__init__(association)
         self._memory = memory
-        self._taken = 0
-        self._taken_lock = threading.Lock()
+        self._receiving_bytes = 0
+        self._waiting_bytes: deque[int] = deque()
+        """Of each message that was received and not yet served, in order."""
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take in P-DATA; runs in the thread that reads the association's socket."""
         if self.msg_queue.qsize() >= LARGEST_BACKLOG:
             raise RuntimeError("too many requests without waiting for responses")
-        size = sum(len(data) for _, data in primitive.presentation_data_value_list)
-        if self.message is not None and not isinstance(self.message.data_set, _Discarded):
+        if self.message is not None and not self.is_discarded(self.message.data_set):
+            size = sum(len(data) for _, data in primitive.presentation_data_value_list)
             if self._memory.take(size):
-                with self._taken_lock:
-                    self._taken += size
+                self._receiving_bytes += size
             else:
                 self.message.data_set = _Discarded()
+                self._memory.give_back(self._receiving_bytes)
+                self._receiving_bytes = 0
         super().receive_primitive(primitive)
+        if self.message is None:
+            self._waiting_bytes.append(self._receiving_bytes)
+            self._receiving_bytes = 0
 
     def is_discarded(self, data_set: BytesIO | None) -> bool:
         """Whether a data set did not fit into memory."""
         return isinstance(data_set, _Discarded)
 
-    def release(self, size_bytes: int | None = None) -> None:
-        """Give back what a served request took, or everything at the end of the association."""
-        with self._taken_lock:
-            size = self._taken if size_bytes is None else min(size_bytes, self._taken)
-            self._taken -= size
-        self._memory.give_back(size)
+    def served(self) -> None:
+        """Give back what the oldest request took."""
+        if self._waiting_bytes:
+            self._memory.give_back(self._waiting_bytes.popleft())
+
+    def close(self) -> None:
+        """Give back everything; the association is over and its threads have stopped receiving."""
+        self._memory.give_back(self._receiving_bytes)
+        self._receiving_bytes = 0
+        while self._waiting_bytes:
+            self.served()
 
 
 class BoundedSocket(AssociationSocket):
@@ -169,19 +180,20 @@ class IncomingAssociation(Association):
         try:
             super().run()
         finally:
-            self.dimse.release()
+            if self.dul.is_alive():
+                self.dul.join(STALLED_AFTER_S)
+            self.dimse.close()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         """C-STORE goes to the archive under every SOP class, private ones included; the rest as pynetdicom does."""
         context = self._accepted_cx.get(context_id)
-        if not isinstance(msg, C_STORE) or msg.MessageID is None or context is None:
-            super()._serve_request(msg, context_id)
-            return
-        size = len(msg.DataSet.getbuffer()) if msg.DataSet else 0
         try:
-            c_store.serve(self, msg, context)
+            if isinstance(msg, C_STORE) and msg.MessageID is not None and context is not None:
+                c_store.serve(self, msg, context)
+            else:
+                super()._serve_request(msg, context_id)
         finally:
-            self.dimse.release(size)
+            self.dimse.served()
 
 
 class IncomingRequestHandler(RequestHandler):

@@ -14,8 +14,12 @@ from pynetdicom.sop_class import Verification
 STANDARD_ROOT = "1.2.840.10008."
 IMAGE_STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 """Every composite storage SOP class lies here but for a few older or newer ones, which are known by name."""
-WITHOUT_PATIENT = ("Hanging Protocol", "Color Palette", "Implant", "Defined Procedure Protocol", "Approval Storage")
-"""Non-patient objects (PS3.4 GG): no study to archive them under."""
+OTHER_STORAGE = (
+    "Storage Commitment", "Media Storage Directory",
+    "Hanging Protocol", "Color Palette", "Generic Implant", "Implant Assembly", "Implant Template",
+    "CT Defined Procedure", "XA Defined Procedure", "Protocol Approval", "Inventory", "Repository",
+)  # fmt: skip
+"""Other services, and non-patient objects (PS3.4 GG), which have no study to be archived under."""
 
 
 def is_storage(abstract_syntax: str) -> bool:
@@ -31,9 +35,9 @@ def is_storage(abstract_syntax: str) -> bool:
     uid = UID(abstract_syntax)
     if uid.name == abstract_syntax:
         return abstract_syntax.startswith(IMAGE_STORAGE_ROOT)
-    if uid.type != "SOP Class" or uid.name.startswith(WITHOUT_PATIENT) or "Storage Commitment" in uid.name:
+    if uid.type != "SOP Class" or uid.name.startswith(OTHER_STORAGE):
         return False
-    return abstract_syntax.startswith(IMAGE_STORAGE_ROOT) or uid.name.removesuffix(" (Retired)").endswith("Storage")
+    return abstract_syntax.startswith(IMAGE_STORAGE_ROOT) or "Storage" in uid.name
 
 
 def supported_contexts(requested: Iterable[PresentationContext], services: frozenset[str]) -> list[PresentationContext]:

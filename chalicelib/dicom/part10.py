@@ -84,6 +84,8 @@ def open_data_set(source: Source) -> DataSet:
     if transfer_syntax_uid in DEFLATED:
         inflated = inflate(source, offset)
         return DataSet(inflated, offset, EXPLICIT_LITTLE, transfer_syntax_uid, deflated=True)
+    if first and not _may_begin_instance(first):
+        raise Malformed("Not a data set: its first element comes after SOP Class UID.")
     encoding = _encoding(first, transfer_syntax_uid)
     if not transfer_syntax_uid:
         transfer_syntax_uid = _default_syntax(encoding)
@@ -103,6 +105,11 @@ def _file_meta(source: Source, offset: int) -> Iterator[Element]:
 def _may_begin_data_set(first: bytes) -> bool:
     """Whether bytes look like the first element of a data set: group 0008 in either byte order."""
     return len(first) == 8 and first[0:2] in (b"\x08\x00", b"\x00\x08")
+
+
+def _may_begin_instance(first: bytes) -> bool:
+    """Whether the first element's group is at most 0008 in either byte order: elements ascend (PS3.5 7.1)."""
+    return (first[1:2] == b"\x00" and first[0] <= 8) or (first[0] == 0 and first[1] <= 8)
 
 
 def _encoding(first: bytes, transfer_syntax_uid: str) -> Encoding:
