@@ -1,4 +1,4 @@
-"""Builds the event Lambdas' packages: build/lambda/<name> from a lock file and chalicelib, anew only when these changed.
+"""Builds the event Lambdas' packages, build/lambda/<name>, from a lock file and chalicelib when these changed.
 
     python -m infra.lambda_build [--platform x86_64-manylinux_2_28]
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/lambda"
 REQUIREMENTS = ROOT / "chalicelib/functions"
 AWS_PLATFORM = "x86_64-manylinux_2_28"
-PRUNED_DIRECTORIES = frozenset({"tests", "test", "__pycache__", "bin", "include", "examples"})
+PRUNED_DIRECTORIES = frozenset({"tests", "test", "__pycache__", "bin", "include"})
 PRUNED_SUFFIXES = frozenset({".pyi", ".pyx", ".pxd", ".c", ".h", ".a"})
 
 

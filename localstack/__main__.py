@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from localstack.run import run
 
             return run(settings)
+        if options.command == "install":
+            from localstack.run import install
+
+            return install(settings)
         if options.command == "status":
             return _status(settings)
         from localstack import seeding
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start the whole platform in the foreground")
+    commands.add_parser("install", help="install and build everything that run needs")
     commands.add_parser("status", help="health of the running platform")
     commands.add_parser("seed", help="register the demonstration region (run does it)")
     commands.add_parser("reindex", help="rebuild the index from the archive bucket", add_help=False)

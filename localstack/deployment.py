@@ -24,7 +24,8 @@ def client(settings: LocalSettings, service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    connect: Any = boto3.client  # whose type knows service names only as literals
+    return connect(
         service,
         endpoint_url=settings.aws_endpoint_url,
         region_name=REGION,

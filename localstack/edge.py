@@ -12,11 +12,11 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp.typedefs import Handler, Middleware
 
 from chalicelib.settings import Settings
 from localstack.edge_api import ApiOrigin
@@ -25,7 +25,6 @@ from localstack.edge_objects import ObjectOrigin
 from localstack.edge_site import SecurityHeaders, Site
 from localstack.local_settings import ROOT
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SITE = ROOT / "viewer_static/dist"
 HEADERS = ROOT / "viewer_static/security-headers.json"
 REQUEST_ID = "X-Request-Id"
@@ -60,7 +59,7 @@ class Origins:
         return await self.site.handle(request)
 
 
-def _middleware(headers: SecurityHeaders) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _middleware(headers: SecurityHeaders) -> Middleware:
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Give every answer a request id and its security headers; failures become problem details."""

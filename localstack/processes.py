@@ -40,7 +40,7 @@ class Child:
         after_restart: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
-        self.restarts = 0
+        self.on_start: Callable[[], None] = lambda: None
         self._command = command
         self._environment = environment
         self._log = log
@@ -91,7 +91,7 @@ class Child:
             print(f"The {self.name} ended with status {status}; starting it again.", flush=True)
             await asyncio.sleep(0.2 * 2 ** len(ended_at))
             await self.start()
-            self.restarts += 1
+            self.on_start()
             if self._after_restart is not None:
                 await self._after_restart()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from infra import lambda_build
 from localstack import checks, deployment, environments, seeding
 from localstack.local_settings import REGION, ROOT, LocalSettings, SetupFailure
 from localstack.processes import Child, run_to_end
@@ -174,8 +175,15 @@ class Platform:
     async def _keep(self, child: Child, health_url: str) -> None:
         await child.start()
         self.children.append(child)
+        child.on_start = self._note_children
+        self._note_children()
         await self._wait_for(child.name, health_url, child)
         self._keepers.append(asyncio.create_task(child.keep_running()))
+
+    def _note_children(self) -> None:
+        """Operators (and tests of crashes) find the processes here."""
+        pids = {child.name: child.pid for child in self.children}
+        (self.settings.state_dir / "children.json").write_text(json.dumps(pids))
 
     async def _wait_for(self, name: str, url: str, child: Child | None = None) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -292,6 +300,32 @@ async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> bool:
         return False
     task.result()
     return True
+
+
+def install(settings: LocalSettings) -> int:
+    """Install and build what `run` needs and start nothing; return the exit status.
+
+    Raises
+    ------
+    SetupFailure
+        If something cannot be had.
+    """
+    checks.check_tools()
+    checks.check_disk(settings)
+    asyncio.run(_install(settings))
+    return 0
+
+
+async def _install(settings: LocalSettings) -> None:
+    step = Progress().step
+    async with step("Installing the emulator"):
+        await environments.install_emulator(settings)
+    async with step("Installing the CDK tools"):
+        await environments.install_npm(settings, "infra/cdk")
+    async with step("Building the Lambda packages"):
+        await asyncio.to_thread(lambda_build.build_all)
+    async with step("Building the portal and the viewer"):
+        await environments.build_viewer(settings)
 
 
 def run(settings: LocalSettings) -> int:

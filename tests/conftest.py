@@ -9,6 +9,9 @@ import pytest
 from chalicelib import wiring
 from chalicelib.aws.clients import forget_clients
 from tests.emulator import Cloud, Emulator, create_cloud, running_emulator
+from tests.platform import demo_platform, platform
+
+__all__ = ["demo_platform", "platform"]
 
 
 @pytest.fixture(scope="session")

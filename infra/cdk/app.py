@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from aws_cdk import App, CliCredentialsStackSynthesizer, Environment  # noqa: E402
+from aws_cdk import App, Environment  # noqa: E402
 
 from infra import lambda_build  # noqa: E402
 from infra.cdk.archive_stack import ArchiveStack  # noqa: E402

@@ -1,4 +1,4 @@
-"""The archive: everything but the DICOM endpoint and the edge. Production and the local cloud deploy this same stack."""
+"""The archive: all but the DICOM endpoint and the edge. Production and the local cloud deploy this same stack."""
 
 from __future__ import annotations
 
