@@ -73,7 +73,12 @@ def associate(port: int, ae_title: str, contexts: list[Any], called: str = "SANS
 
 
 def c_store(
-    association: Association, data: bytes, sop_class: str | None = CT, sop: str | None = "1.2.3.3", message_id: int = 1
+    association: Association,
+    data: bytes,
+    sop_class: str | None = CT,
+    sop: str | None = "1.2.3.3",
+    message_id: int = 1,
+    context_id: int = 0,
 ) -> C_STORE:
     """Send bytes as a data set, whatever they are; return the response."""
     request = C_STORE()
@@ -87,8 +92,7 @@ def c_store(
     association._reactor_checkpoint.clear()
     while not association._is_paused:
         time.sleep(0.001)
-    context_id = association.accepted_contexts[0].context_id
-    association.dimse.send_msg(request, context_id)
+    association.dimse.send_msg(request, context_id or association.accepted_contexts[0].context_id)
     _, response = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
     assert isinstance(response, C_STORE), response
