@@ -1,0 +1,59 @@
+"""`python -m bench`: benchmarks against peers on this machine; prints a table and writes it to bench/results/."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import c_store
+from bench.c_store import Result
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--instances", type=int, default=400, help="CT images of 526 KB (400)")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args(arguments)
+    results, notes = c_store.run(options.instances, options.repeats)
+    report = _report(results, notes, options.instances, options.repeats)
+    print(report)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "c_store.md").write_text(report)
+    return 0 if results else 1
+
+
+def _report(results: list[Result], notes: list[str], instances: int, repeats: int) -> str:
+    peers = {result.associations: result.cpu_s_per_gb for result in results if result.server == "Orthanc"}
+    lines = [
+        "# C-STORE of a CT series",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, Python "
+        f"{platform.python_version()}; {instances} CT images of 526 KB by dcmsend, medians of {repeats}, TCP_NODELAY=1 "
+        "for peers and sender.",
+        "",
+        "Sans Film answers once S3 (the emulator, over HTTP, CPU in its own column) has the bytes; Orthanc indexes and "
+        "writes to disk with fsync; storescp writes files.",
+        "",
+        "| server | associations | instances/s | MB/s | CPU s/GB | to Orthanc | S3 stand-in CPU s/GB | peak MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        peer = peers.get(result.associations)
+        ratio = f"{result.cpu_s_per_gb / peer:.2f}x" if peer else "-"
+        helper = f"{result.helper_cpu_s_per_gb:.2f}" if result.helper_cpu_s_per_gb else "-"
+        lines.append(
+            f"| {result.server} | {result.associations} | {result.instances_per_s:.0f} | {result.megabytes_per_s:.0f} "
+            f"| {result.cpu_s_per_gb:.2f} | {ratio} | {helper} | {result.peak_mib} |"
+        )
+    return "\n".join([*lines, "", *notes]).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""C-STORE of a CT series by dcmsend: wall time, CPU of the server, memory, for one and four associations."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data import write_ct_series
+from bench.servers import ENVIRONMENT, SERVERS, Server, cpu_seconds, missing, peak_memory_mib
+
+PARTS = 4
+
+
+@dataclass(frozen=True)
+class Result:
+    """Medians over the repeats."""
+
+    server: str
+    associations: int
+    instances_per_s: float
+    megabytes_per_s: float
+    cpu_s_per_gb: float
+    helper_cpu_s_per_gb: float
+    peak_mib: int
+
+
+def run(count: int, repeats: int) -> tuple[list[Result], list[str]]:
+    """Measure every server that is installed; return results and sentences about those that are not."""
+    notes = [f"{executable} is not installed: left out." for _, _, executable in SERVERS if missing(executable)]
+    if missing("dcmsend"):
+        return [], ["dcmsend (package dcmtk) is not installed: nothing was measured."]
+    runs: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="sansfilm-bench-") as folder:
+        source = Path(folder) / "source"
+        size = write_ct_series(source, count, PARTS)
+        for repeat in range(repeats):
+            for name, server, executable in SERVERS:
+                if missing(executable):
+                    continue
+                for associations in (1, 4):
+                    # A fresh server each time: no instance is a duplicate.
+                    working = Path(folder) / f"{name}-{repeat}-{associations}"
+                    working.mkdir()
+                    with server(working) as running:
+                        runs.append(_measure(running, source, count, size, associations))
+                        print(runs[-1], flush=True)
+    return _medians(runs), notes
+
+
+def _measure(server: Server, source: Path, count: int, size: int, associations: int) -> Result:
+    folders = [[source / str(part) for part in range(PARTS)]]
+    if associations > 1:
+        folders = [[source / str(part)] for part in range(PARTS)]
+    cpu, helper_cpu, began = cpu_seconds(server.process_ids), cpu_seconds(server.helper_process_ids), time.monotonic()
+    senders = [
+        subprocess.Popen(
+            ["dcmsend", "-q", "+sd", "-aet", "NORD_CT1", "-aec", server.called_ae_title, "127.0.0.1", str(server.port)]
+            + [str(path) for path in paths],
+            env=ENVIRONMENT,
+        )
+        for paths in folders
+    ]
+    for sender in senders:
+        if sender.wait(600):
+            raise RuntimeError(f"dcmsend to {server.name} failed")
+    wall = time.monotonic() - began
+    time.sleep(0.5)
+    gigabytes = size / 1e9
+    return Result(
+        server.name,
+        associations,
+        count / wall,
+        size / 1e6 / wall,
+        (cpu_seconds(server.process_ids) - cpu) / gigabytes,
+        (cpu_seconds(server.helper_process_ids) - helper_cpu) / gigabytes,
+        peak_memory_mib(server.process_ids),
+    )
+
+
+def _medians(runs: list[Result]) -> list[Result]:
+    keys = dict.fromkeys((result.server, result.associations) for result in runs)
+    medians = []
+    for key in keys:
+        same = [result for result in runs if (result.server, result.associations) == key]
+        columns = zip(
+            *((r.instances_per_s, r.megabytes_per_s, r.cpu_s_per_gb, r.helper_cpu_s_per_gb, r.peak_mib) for r in same),
+            strict=True,
+        )
+        *rates, peak = map(statistics.median, columns)
+        medians.append(Result(*key, *rates, int(peak)))
+    return medians

@@ -1,0 +1,132 @@
+"""Storage SCPs under test, each as processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+from localstack.region import APPLICATION_ENTITIES, HOSPITALS
+from tests.emulator import create_cloud, free_port, running_emulator
+
+# Without it DCMTK and Orthanc wait for delayed acknowledgements, and every figure against them would be an artefact.
+ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running SCP and the processes whose CPU counts."""
+
+    name: str
+    port: int
+    called_ae_title: str
+    process_ids: tuple[int, ...]
+    helper_process_ids: tuple[int, ...] = ()
+    """Processes that stand for cloud services."""
+
+
+@contextmanager
+def sans_film(folder: Path) -> Iterator[Server]:
+    """The ingest service; its bucket is the emulator, over HTTP."""
+    with running_emulator() as emulator:
+        cloud = create_cloud(emulator)
+        registry = DynamoDBRegistry(cloud.client("dynamodb"), cloud.settings["registry_table"])
+        for hospital in HOSPITALS:
+            registry.put_hospital(hospital)
+        for application_entity in APPLICATION_ENTITIES:
+            registry.put_application_entity(application_entity)
+        port = free_port()
+        environment = {
+            **os.environ,
+            **cloud.environment(),
+            "SANSFILM_DICOM_PORT": str(port),
+            "SANSFILM_INGEST_HTTP_PORT": str(free_port()),
+        }
+        assert emulator.process is not None
+        with _process([sys.executable, "-m", "scp_fargate"], environment, folder) as process:
+            yield Server("Sans Film ingest", port, "SANSFILM", (process.pid,), (emulator.process.pid,))
+
+
+@contextmanager
+def orthanc(folder: Path) -> Iterator[Server]:
+    """Orthanc with its default durability (SyncStorageArea)."""
+    port = free_port()
+    configuration = folder / "orthanc.json"
+    configuration.write_text(
+        json.dumps(
+            {
+                "StorageDirectory": str(folder / "orthanc"),
+                "IndexDirectory": str(folder / "orthanc"),
+                "DicomPort": port,
+                "HttpPort": free_port(),
+                "RemoteAccessAllowed": False,
+                "DicomAlwaysAllowStore": True,
+                "Plugins": [],
+            }
+        )
+    )
+    with _process(["Orthanc", str(configuration)], ENVIRONMENT, folder) as process:
+        yield Server("Orthanc", port, "ORTHANC", (process.pid,))
+
+
+@contextmanager
+def storescp(folder: Path) -> Iterator[Server]:
+    """DCMTK's storescp: writes files, checks and indexes nothing."""
+    port = free_port()
+    output = folder / "storescp"
+    output.mkdir()
+    with _process(["storescp", "--fork", "-od", str(output), str(port)], ENVIRONMENT, folder) as process:
+        yield Server("DCMTK storescp", port, "ANY-SCP", (process.pid,))
+
+
+SERVERS = (("sans-film", sans_film, ""), ("orthanc", orthanc, "Orthanc"), ("storescp", storescp, "storescp"))
+
+
+def missing(executable: str) -> bool:
+    """Whether a peer is not installed."""
+    return bool(executable) and shutil.which(executable) is None
+
+
+def cpu_seconds(process_ids: tuple[int, ...]) -> float:
+    """CPU time of processes and of those children of theirs that have ended."""
+    ticks = 0
+    for process_id in process_ids:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory_mib(process_ids: tuple[int, ...]) -> int:
+    """Largest resident set of living processes."""
+    peaks = []
+    for process_id in process_ids:
+        status = Path(f"/proc/{process_id}/status").read_text()
+        peaks.append(int(status.split("VmHWM:")[1].split()[0]) // 1024)
+    return sum(peaks)
+
+
+@contextmanager
+def _process(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    root = Path(__file__).parent.parent
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=log)
+    try:
+        time.sleep(3)
+        if process.poll() is not None:
+            raise RuntimeError((folder / "server.log").read_text()[-1000:])
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
