@@ -8,6 +8,8 @@ window.browserImportFunction = (module) => import(module);
   const LANGUAGE_KEY = "i18nextLng"; // shared with the portal (src/i18n.ts): one choice of language for both
   const language = (localStorage.getItem(LANGUAGE_KEY) ?? "fr").startsWith("en") ? "en-US" : "fr";
   localStorage.setItem(LANGUAGE_KEY, language);
+  // biome-ignore lint/suspicious/noDocumentCookie: OHIF keeps the language in a cookie too, and believes that one first
+  document.cookie = `i18next=${language}; path=/; SameSite=Strict`;
   document.documentElement.lang = language;
   const worklist = language === "fr" ? "Liste de travail" : "Worklist";
 
