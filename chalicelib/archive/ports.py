@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -45,7 +45,8 @@ class IndexOutcome(Enum):
     DUPLICATE = "duplicate"
     """The same bytes were indexed before."""
     CONFLICT = "conflict"
-    """Other bytes under a known SOP Instance UID, another series for it, or another patient for its study (D3)."""
+    """Other bytes, another series or another study for a SOP Instance UID that the hospital's archive knows, or
+    another patient for a known study (D3)."""
 
 
 class IndexWriter(Protocol):
@@ -71,8 +72,17 @@ class IndexWriter(Protocol):
     def set_study_ready(self, hospital: str, study_instance_uid: str, last_received_at_ms: int) -> bool:
         """Turn `receiving` into `ready` unless an instance has come since; return whether it is ready."""
 
+    def refresh_instances(self, records: Sequence[InstanceRecord]) -> None:
+        """Write anew what the index holds of instances that it serves."""
+
+    def forget_objects(self, hospital: str, study_instance_uid: str, object_keys: Collection[str]) -> None:
+        """Remove instances and conflicts of a study whose objects are gone from the archive bucket."""
+
+    def refresh_levels(self, hospital: str, study_instance_uid: str) -> None:
+        """Derive study and series anew from their instances; they go with the last of them."""
+
     def remove_study(self, hospital: str, study_instance_uid: str) -> None:
-        """Forget a study's index items (a rebuild from S3 follows)."""
+        """Forget all of a study, and nothing of another."""
 
 
 class IndexReader(Protocol):

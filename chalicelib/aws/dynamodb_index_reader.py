@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.archive.model import InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.aws import index_items as shape
-from chalicelib.aws.dynamodb_requests import batch_get, call, query
+from chalicelib.aws.dynamodb_requests import batch_get, beginning_with, call, query
 from chalicelib.aws.tables import BY_ACCESSION, BY_DATE, BY_PATIENT, CONFLICTS
 
 if TYPE_CHECKING:
@@ -117,15 +117,7 @@ class DynamoDBIndexReader:
         self, pk: str, beginning: str, projection: str = "", limit: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Items of a partition whose sort key begins so, read consistently."""
-        return query(
-            self._client,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :beginning)",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":beginning": {"S": beginning}},
-            ConsistentRead=True,
-            **({"ProjectionExpression": projection} if projection else {}),
-            **({"Limit": limit} if limit else {}),
-        )
+        return beginning_with(self._client, self._table, pk, beginning, projection, limit)
 
     def _index_keys(self, index: str, partition_key: str, pk: str) -> Iterator[str]:
         """Partition keys of studies that a GSI lists, newest first."""
@@ -147,7 +139,7 @@ class DynamoDBIndexReader:
             distinct = [shape.key(pk, "STUDY") for pk in dict.fromkeys(page)]
             found = batch_get(self._client, self._table, distinct, consistent=False)
             by_pk = {item["pk"]["S"]: item for item in found}
-            yield from (shape.study_record(by_pk[pk]) for pk in page if pk in by_pk)
+            yield from (shape.study_record(by_pk[pk]) for pk in page if "attributes" in by_pk.get(pk, ()))
 
     def _instance_record(self, item: dict[str, Any]) -> InstanceRecord:
         spilled = self._objects.read(item["body_key"]["S"]) if "body_key" in item else None

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import errors
 from chalicelib.archive.model import InstanceRecord
 from chalicelib.archive.ports import IndexOutcome, ObjectStore
 from chalicelib.aws import index_items as shape
+from chalicelib.aws import index_rebuild as rebuild
 from chalicelib.aws import index_transaction as transaction
 from chalicelib.aws.dynamodb_requests import (
     ConditionFailed,
     TransactionCancelled,
-    batch_delete,
     batch_get,
+    beginning_with,
     call,
     pause,
-    query,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INSTANCES_PER_TRANSACTION = 38
-"""Two items each, and room for study, series and name tokens within the 100 of a transaction."""
+"""Two items each, and room for study, series and name tokens."""
+MEMBERS_PER_TRANSACTION = 100
 BODY_BYTES_PER_TRANSACTION = 3_000_000
 """A transaction may have 4 MB."""
 ATTEMPTS = 40
 """Of a transaction; the writers of one busy study compete, and one of them always wins."""
+REFRESHING = 8
+"""Items written at once: a rebuild waits for the table, not for the processor."""
 
 
 class DynamoDBIndexWriter:
@@ -60,17 +65,19 @@ class DynamoDBIndexWriter:
         return [outcomes[index] for index in range(len(records))]
 
     def _add_group(self, records: Sequence[InstanceRecord], bodies: dict[str, bytes]) -> list[IndexOutcome]:
-        kept: dict[str, bytes | None] = dict(bodies)
+        kept: dict[str, bytes | None] = {}
         for attempt in range(ATTEMPTS):
             plan = transaction.decide(records, self._read(records))
             for record in plan.created:
-                body = kept[record.keys.sop_instance_uid]
-                if body is not None and len(body) > shape.LARGEST_BODY_BYTES:
-                    self._objects.put(shape.spill_key(record), body, "application/octet-stream")
-                    kept[record.keys.sop_instance_uid] = None
+                sop_instance_uid = record.keys.sop_instance_uid
+                if sop_instance_uid not in kept:
+                    kept[sop_instance_uid] = self._spill(record, bodies[sop_instance_uid])
             members = transaction.writes(plan, self._table, kept)
             if not members:
                 return plan.outcomes
+            if len(members) > MEMBERS_PER_TRANSACTION:
+                half = len(records) // 2
+                return self._add_group(records[:half], bodies) + self._add_group(records[half:], bodies)
             try:
                 call(self._client.transact_write_items, TransactItems=members)
             except TransactionCancelled:
@@ -83,23 +90,13 @@ class DynamoDBIndexWriter:
         keys = records[0].keys
         pk = shape.study_pk(keys.hospital, keys.study_instance_uid)
         series_sk = shape.series_sk(keys.series_instance_uid)
-        guard_sks = [transaction.guard_sk(record.keys.sop_instance_uid) for record in records]
-        items = self._items_by_sk(pk, ["STUDY", series_sk, *guard_sks])
-        current = transaction.Current(
-            items.get("STUDY"),
-            items.get(series_sk),
-            {sk.partition("#")[2]: item for sk, item in items.items() if sk.startswith("SOP#")},
-            frozenset(),
-        )
-        conflicts = [shape.conflict_sk(record) for record, _ in transaction.decide(records, current).conflicts]
-        if not conflicts:
-            return current
-        known = frozenset(self._items_by_sk(pk, conflicts))
-        return transaction.Current(current.study, current.series, current.guards, known)
-
-    def _items_by_sk(self, pk: str, sks: Sequence[str]) -> dict[str, Any]:
-        found = batch_get(self._client, self._table, [shape.key(pk, sk) for sk in sks], consistent=True)
-        return {item["sk"]["S"]: item for item in found}
+        wanted = [shape.key(pk, sk) for sk in ("STUDY", series_sk, *map(shape.conflict_sk, records))]
+        wanted += [shape.guard_key(keys.hospital, record.keys.sop_instance_uid) for record in records]
+        items = batch_get(self._client, self._table, wanted, consistent=True)
+        of_study = {item["sk"]["S"]: item for item in items if item["pk"]["S"] == pk}
+        guards = {item["pk"]["S"].rpartition("#")[2]: item for item in items if item["sk"]["S"] == "SOP"}
+        known_conflicts = frozenset(sk for sk in of_study if sk.startswith("CONFLICT#"))
+        return transaction.Current(of_study.get("STUDY"), of_study.get(series_sk), guards, known_conflicts)
 
     def set_series_metadata(
         self,
@@ -143,23 +140,87 @@ class DynamoDBIndexWriter:
             return False
         return True
 
+    def refresh_instances(self, records: Sequence[InstanceRecord]) -> None:
+        """Write anew what the index holds of instances; those that it does not serve are left alone."""
+        with ThreadPoolExecutor(max_workers=REFRESHING) as writers:
+            list(writers.map(self._refresh, records))
+
+    def _refresh(self, record: InstanceRecord) -> None:
+        body = self._spill(record, shape.instance_body(record))
+        try:
+            call(
+                self._client.put_item,
+                TableName=self._table,
+                Item=shape.instance_item(record, body),
+                ConditionExpression="object_key = :served",
+                ExpressionAttributeValues={":served": {"S": record.object_key}},
+            )
+        except ConditionFailed:
+            return
+
+    def _spill(self, record: InstanceRecord, body: bytes) -> bytes | None:
+        """The body for the item, or None once it is in the archive bucket because it is too big for one."""
+        if len(body) <= shape.LARGEST_BODY_BYTES:
+            return body
+        self._objects.put(shape.spill_key(record), body, "application/octet-stream")
+        return None
+
+    def forget_objects(self, hospital: str, study_instance_uid: str, object_keys: Collection[str]) -> None:
+        """Remove instances and conflicts whose objects are gone; counters move in the same transactions."""
+        self._forget(hospital, study_instance_uid, object_keys.__contains__)
+
     def remove_study(self, hospital: str, study_instance_uid: str) -> None:
-        """Forget a study's index items; bodies that were spilled stay, a rebuild writes the same again."""
+        """Forget a study; bodies that were spilled stay, a rebuild writes the same again."""
+        self._forget(hospital, study_instance_uid, lambda _: True)
+        self.refresh_levels(hospital, study_instance_uid)
+
+    def _forget(self, hospital: str, study_instance_uid: str, is_gone: Callable[[str], bool]) -> None:
+        for attempt in range(ATTEMPTS):
+            items = chain.from_iterable(
+                self._of_study(hospital, study_instance_uid, kind, rebuild.NEEDED_OF_GONE)
+                for kind in ("INSTANCE#", "CONFLICT#")
+            )
+            gone = [item for item in items if is_gone(item["object_key"]["S"])]
+            try:
+                for members in rebuild.forgetting(gone, self._table):
+                    call(self._client.transact_write_items, TransactItems=members)
+            except TransactionCancelled:
+                pause(attempt)
+            else:
+                return
+        raise errors.Unavailable("Too many writers compete for one study.")
+
+    def refresh_levels(self, hospital: str, study_instance_uid: str) -> None:
+        """Derive study and series anew from their instances, or remove them when there are none.
+
+        Commits only if no instance came or went meanwhile, else reads again.
+        """
+        for attempt in range(ATTEMPTS):
+            # Study and series first: what comes after them changes their counts, which the commit compares.
+            study = next(self._of_study(hospital, study_instance_uid, "STUDY"), None)
+            series = {
+                item["sk"]["S"].partition("#")[2]: item
+                for item in self._of_study(hospital, study_instance_uid, "SERIES#")
+            }
+            levels = rebuild.Levels(hospital, study_instance_uid, study, series)
+            for item in self._of_study(hospital, study_instance_uid, "INSTANCE#"):
+                spilled = self._objects.read(item["body_key"]["S"]) if "body_key" in item else None
+                levels.count(shape.instance_record(item, spilled))
+            levels.conflict_count = sum(1 for _ in self._of_study(hospital, study_instance_uid, "CONFLICT#", "sk"))
+            try:
+                for members in rebuild.level_writes(levels, self._table):
+                    call(self._client.transact_write_items, TransactItems=members)
+            except TransactionCancelled:
+                pause(attempt)
+            else:
+                return
+        raise errors.Unavailable("Too many writers compete for one study.")
+
+    def _of_study(
+        self, hospital: str, study_instance_uid: str, beginning: str, projection: str = ""
+    ) -> Iterator[dict[str, Any]]:
         pk = shape.study_pk(hospital, study_instance_uid)
-        keys = []
-        for item in query(
-            self._client,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
-            ConsistentRead=True,
-        ):
-            keys.append({"pk": item["pk"], "sk": item["sk"]})
-            if item["sk"]["S"] == "STUDY":
-                attributes = shape.unpack(item["attributes"]["B"])
-                tokens = transaction.study_name_token_items(hospital, study_instance_uid, attributes)
-                keys += [{"pk": token["pk"], "sk": token["sk"]} for token in tokens]
-        batch_delete(self._client, self._table, keys)
+        return beginning_with(self._client, self._table, pk, beginning, projection)
 
 
 def _series_of(record: InstanceRecord) -> tuple[str, str, str]:

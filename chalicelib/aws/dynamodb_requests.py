@@ -64,6 +64,21 @@ def query(client: Any, **parameters: Any) -> Iterator[dict[str, Any]]:
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
+def beginning_with(
+    client: Any, table: str, pk: str, beginning: str, projection: str = "", limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Items of a partition whose sort key begins so, read consistently, at most `limit` in a request."""
+    return query(
+        client,
+        TableName=table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :beginning)",
+        ExpressionAttributeValues={":pk": {"S": pk}, ":beginning": {"S": beginning}},
+        ConsistentRead=True,
+        **({"ProjectionExpression": projection} if projection else {}),
+        **({"Limit": limit} if limit else {}),
+    )
+
+
 def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]], consistent: bool) -> list[dict[str, Any]]:
     """Items by key in no particular order; those that do not exist are left out."""
     found: list[dict[str, Any]] = []
@@ -81,18 +96,3 @@ def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]], consisten
         else:
             raise errors.Unavailable("The database is overloaded.")
     return found
-
-
-def batch_delete(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> None:
-    """Delete items by key."""
-    for start in range(0, len(keys), 25):
-        pending: dict[str, Any] = {
-            table: [{"DeleteRequest": {"Key": item_key}} for item_key in keys[start : start + 25]]
-        }
-        for attempt in range(ATTEMPTS):
-            pending = call(client.batch_write_item, RequestItems=pending).get("UnprocessedItems") or {}
-            if not pending:
-                break
-            pause(attempt)
-        else:
-            raise errors.Unavailable("The database is overloaded.")

@@ -37,6 +37,22 @@ def instance_sk(series_instance_uid: str, sop_instance_uid: str) -> str:
     return f"INSTANCE#{series_instance_uid}#{sop_instance_uid}"
 
 
+def guard_key(hospital: str, sop_instance_uid: str) -> Item:
+    """Key of the guard: within a hospital a SOP Instance UID belongs to one series and has one content (D3)."""
+    return key(f"H#{hospital}#SOP#{sop_instance_uid}", "SOP")
+
+
+def guard_item(record: InstanceRecord) -> Item:
+    """Guard of an instance that is served."""
+    keys = record.keys
+    return {
+        **guard_key(keys.hospital, keys.sop_instance_uid),
+        "study_instance_uid": {"S": keys.study_instance_uid},
+        "series_instance_uid": {"S": keys.series_instance_uid},
+        "digest": {"S": record.digest},
+    }
+
+
 def key(pk: str, sk: str) -> Item:
     """Primary key of an item."""
     return {"pk": {"S": pk}, "sk": {"S": sk}}
@@ -221,7 +237,10 @@ def series_record(item: Item) -> SeriesRecord:
 
 
 def conflict_item(record: InstanceRecord, reason: str) -> Item:
-    """Item of a quarantined instance; `reason` is `other-bytes`, `other-series` or `other-patient`."""
+    """Item of a quarantined instance; `reason` begins with `other-`.
+
+    `other-bytes`, `other-series` or `other-study` than the served instance has, `other-patient` than the study has.
+    """
     keys = record.keys
     return {
         **key(

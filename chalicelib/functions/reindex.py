@@ -2,7 +2,10 @@
 
     python -m chalicelib.functions.reindex [--hospital ID] [--missing-only]
 
-Settings come from the environment as for the Lambdas, on AWS and locally.
+Safe beside a running platform, to stop and to run again: what is in the bucket stays in the index all the time.
+Objects that are gone from the bucket leave the index. Of two contents of a SOP Instance UID the one that is served
+stays served; an empty index serves the one that was stored first. When the items of the index change their keys,
+start from an empty table. Settings come from the environment as for the Lambdas, on AWS and locally.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from chalicelib import errors, wiring
-from chalicelib.archive.reindex import missing_from_index, reindex_study, studies_in_bucket
+from chalicelib.archive.reindex import add_missing, rebuild
 
 
 def reindex(hospital: str = "", missing_only: bool = False) -> Counter[str]:
@@ -29,10 +32,10 @@ def reindex(hospital: str = "", missing_only: bool = False) -> Counter[str]:
     reader = wiring.index_reader()
     index = wiring.index()
     outcomes: Counter[str] = Counter()
-    progress = tqdm(studies_in_bucket(index.objects, hospital), desc="reindex", unit=" studies", file=sys.stderr)
-    for study in progress:
-        selected = missing_from_index(reader, study) if missing_only else study
-        for result in reindex_study(index, selected, from_nothing=not missing_only):
+    studies = (add_missing if missing_only else rebuild)(index, reader, hospital)
+    progress = tqdm(studies, desc="reindex", unit=" studies", file=sys.stderr)
+    for results in progress:
+        for result in results:
             outcomes["failed" if result.error or not result.outcome else result.outcome.value] += 1
             if result.error:
                 progress.write(f"{result.object_key}: {result.error}", file=sys.stderr)
@@ -42,7 +45,11 @@ def reindex(hospital: str = "", missing_only: bool = False) -> Counter[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 1 if an object could not be indexed or a service does not answer."""
-    parser = argparse.ArgumentParser(prog="python -m chalicelib.functions.reindex", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m chalicelib.functions.reindex",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--hospital", default="", help="only this hospital's studies")
     parser.add_argument("--missing-only", action="store_true", help="add what the index does not know, remove nothing")
     options = parser.parse_args(arguments)

@@ -8,79 +8,13 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import errors, wiring
-from chalicelib.archive.model import FrameTable, InstanceKeys, InstanceRecord
+from chalicelib.archive.model import FrameTable
 from chalicelib.archive.ports import IndexOutcome
-from chalicelib.archive.store import instance_object_key
+from tests.contract.index_support import check_against_items, counts, make
 from tests.emulator import Cloud
 
 pytestmark = pytest.mark.usefixtures("cloud")
 CREATED, DUPLICATE, CONFLICT = IndexOutcome.CREATED, IndexOutcome.DUPLICATE, IndexOutcome.CONFLICT
-
-
-def make(
-    number: int,
-    series: str = "1.2.1",
-    study: str = "1.2",
-    hospital: str = "nord",
-    patient: str = "P1",
-    digest: str = "",
-    received_at_ms: int = 1000,
-    **attributes: object,
-) -> InstanceRecord:
-    keys = InstanceKeys(hospital, study, series, f"1.2.9.{number}")
-    digest = digest or f"{number:064x}"
-    dicom_json = {
-        "00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.2"]},
-        "00080018": {"vr": "UI", "Value": [keys.sop_instance_uid]},
-        "00080020": {"vr": "DA", "Value": ["20240131"]},
-        "00080030": {"vr": "TM", "Value": ["101500.25"]},
-        "00080050": {"vr": "SH", "Value": ["A1"]},
-        "00080060": {"vr": "CS", "Value": ["CT"]},
-        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Lefèvre^Anne-Marie"}]},
-        "00100020": {"vr": "LO", "Value": [patient]} if patient else {"vr": "LO"},
-        "0020000D": {"vr": "UI", "Value": [study]},
-        "0020000E": {"vr": "UI", "Value": [series]},
-        "00200013": {"vr": "IS", "Value": [number]},
-        **attributes,
-    }
-    return InstanceRecord(
-        keys,
-        instance_object_key(keys, digest),
-        digest,
-        100,
-        "1.2.840.10008.1.2.1",
-        "1.2.840.10008.5.1.4.1.1.2",
-        received_at_ms,
-        dicom_json,
-        FrameTable((((132, 10),), ((142, 10), (160, 7)))),
-        {"7FE00010": (132, 35)},
-    )
-
-
-def counts(study: str = "1.2", hospital: str = "nord") -> tuple[int, int, int, int]:
-    record = wiring.index_reader().study(hospital, study)
-    assert record
-    return record.series_count, record.instance_count, record.conflict_count, record.size_bytes
-
-
-def check_against_items(study: str = "1.2", hospital: str = "nord") -> None:
-    """Counters say what the items are."""
-    reader = wiring.index_reader()
-    series = list(reader.series_of_study(hospital, study))
-    instances = {
-        record.series_instance_uid: list(reader.instances_of_series(hospital, study, record.series_instance_uid))
-        for record in series
-    }
-    for record in series:
-        assert record.instance_count == len(instances[record.series_instance_uid])
-    conflicts = [item for item in reader.conflicts(hospital) if item["study_instance_uid"] == study]
-    every = [instance for members in instances.values() for instance in members]
-    assert counts(study, hospital) == (
-        len(series),
-        len(every),
-        len(conflicts),
-        sum(instance.size_bytes for instance in every),
-    )
 
 
 def test_an_instance_comes_back_as_it_went_in() -> None:
