@@ -4,7 +4,7 @@
 
 Safe beside a running platform, to stop and to run again: what is in the bucket stays in the index all the time.
 Objects that are gone from the bucket leave the index. Of two contents of a SOP Instance UID the one that is served
-stays served; an empty index serves the one that was stored first. When the items of the index change their keys,
+stays served; an empty index takes them study by study, the first stored of a study first. When the items change keys,
 start from an empty table. Settings come from the environment as for the Lambdas, on AWS and locally.
 """
 
