@@ -16,12 +16,12 @@ import requests
 from pynetdicom import build_context
 
 from chalicelib.dicom.elements import BytesSource
-from chalicelib.dicom.part10 import open_data_set
+from chalicelib.dicom.part10 import identify, open_data_set
 from tests.real_files import RealFile, real_files
 from tests.scp.scu import associate, c_store
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Platform
+    from tests.platform import RunningPlatform
 
 HOSPITAL = "hopital-nord"
 SYNTAX_OPTIONS = {
@@ -36,7 +36,7 @@ SYNTAX_OPTIONS = {
 class DicomWeb:
     """A DICOMweb client that hides nothing."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: RunningPlatform) -> None:
         self.base = f"{platform.url}/dicomweb"
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {platform.token('radiologist', HOSPITAL)}"
@@ -78,7 +78,7 @@ class DicomWeb:
 
 
 @pytest.fixture(scope="module")
-def dicomweb(platform: Platform) -> DicomWeb:
+def dicomweb(platform: RunningPlatform) -> DicomWeb:
     """DICOMweb as a radiologist of the hospital that sends."""
     return DicomWeb(platform)
 
@@ -103,6 +103,15 @@ def send_with_pynetdicom(port: int, files: list[RealFile]) -> None:
         )  # fmt: skip
         assert response.Status == 0, (file.path.name, hex(response.Status), response.ErrorComment)
     association.release()
+
+
+def dcmtk_reads(file: RealFile, folder: Path) -> bool:
+    """Whether storescu could send a file: it parses and encodes data sets itself, and cannot with every one."""
+    path = folder / "read.dcm"
+    path.write_bytes(file.body)
+    command = ["dcmdump", "-q", "+P", "SOPClassUID", "+P", "SOPInstanceUID", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode == 0 and file.sop_class_uid != "" and file.sop_instance_uid in done.stdout
 
 
 def send_with_storescu(port: int, files: list[RealFile], folder: Path) -> None:
@@ -134,16 +143,16 @@ def check_found_and_identical(dicomweb: DicomWeb, files: list[RealFile], identic
             assert shown["Alphabetic"] == str(name.alphabetic).rstrip(), file.path.name
             assert shown.get("Ideographic", "") == str(name.ideographic).rstrip(), file.path.name
         retrieved = dicomweb.retrieve(file)
-        data_set = retrieved[open_data_set(BytesSource(retrieved)).start :]
+        opened = open_data_set(BytesSource(retrieved))
         if identical:
-            assert data_set == file.data_set, file.path.name
+            assert retrieved[opened.start :] == file.data_set, file.path.name
         else:
-            assert file.sop_instance_uid.encode() in data_set
+            assert identify(opened).sop_instance_uid == file.sop_instance_uid
 
 
 @pytest.mark.parametrize(("number", "associations"), [(0, 1), (1, 4)])
 def test_pynetdicom(
-    platform: Platform, dicomweb: DicomWeb, files: list[RealFile], number: int, associations: int
+    platform: RunningPlatform, dicomweb: DicomWeb, files: list[RealFile], number: int, associations: int
 ) -> None:
     renamed = [file.under_new_uids(number * 1000 + index) for index, file in enumerate(files)]
     with ThreadPoolExecutor(associations) as pool:
@@ -158,7 +167,7 @@ def test_pynetdicom(
 
 @pytest.mark.parametrize(("number", "associations"), [(2, 1), (3, 4)])
 def test_storescu(
-    platform: Platform,
+    platform: RunningPlatform,
     dicomweb: DicomWeb,
     files: list[RealFile],
     tmp_path: Path,
@@ -166,6 +175,8 @@ def test_storescu(
     associations: int,
 ) -> None:
     renamed = [file.under_new_uids(number * 1000 + index) for index, file in enumerate(files)]
+    renamed = [file for file in renamed if dcmtk_reads(file, tmp_path)]
+    assert len(renamed) > 220
     folders = [tmp_path / str(part) for part in range(associations)]
     with ThreadPoolExecutor(associations) as pool:
         for folder in folders:
@@ -179,16 +190,15 @@ def test_storescu(
     check_found_and_identical(dicomweb, renamed, identical=False)
 
 
-def test_ct_of_300_slices(platform: Platform, dicomweb: DicomWeb) -> None:
-    from localstack.demo import ct_phantom
-    from localstack.demo.modules import identify
+def test_ct_of_300_slices(platform: RunningPlatform, dicomweb: DicomWeb) -> None:
+    from localstack.demo import ct_phantom, modules
     from localstack.demo.region_exams import NORD, Exam, Patient
 
     patient = Patient("HÉLIÈS-GARÇON^Zoé Anaïs", "F", "19801224", {NORD: f"E2E{time.time_ns()}"})
     exam = Exam(f"e2e {time.time_ns()}", patient, NORD, "NORD_CT1", 0, "120000", "Scanner thoracique", "", "CHEST")
     association = associate(platform.dicom_port, "NORD_CT1", [build_context("1.2.840.10008.5.1.4.1.1.2")])
     for number, instance in enumerate(ct_phantom.slices(exam, ct_phantom.Series(300, 512, 4.5, "B", 3)), start=1):
-        identify(instance, exam, date.today(), 1, number)
+        modules.identify(instance, exam, date.today(), 1, number)
         assert association.send_c_store(instance).Status == 0
     association.release()
     sent = time.monotonic()
