@@ -29,7 +29,6 @@ export const Tag = {
   Modality: "00080060",
   InstitutionName: "00080080",
   ReferringPhysicianName: "00080090",
-  CodeMeaning: "00080104",
   StudyDescription: "00081030",
   SeriesDescription: "0008103E",
   PatientName: "00100010",

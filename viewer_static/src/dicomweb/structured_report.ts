@@ -1,8 +1,11 @@
 /** The content tree of a structured report (PS3.3 C.17.3) as plain text items. */
 
+import i18next from "i18next";
 import { type DicomJson, items, number, personName, readableDay, readableTime, text } from "./json_model";
 
 const ContentTag = {
+  CodeValue: "00080100",
+  CodingSchemeDesignator: "00080102",
   CodeMeaning: "00080104",
   ConceptNameCodeSequence: "0040A043",
   ContentSequence: "0040A730",
@@ -28,16 +31,19 @@ export interface ContentItem {
   children: ContentItem[];
 }
 
-function meaning(dataset: DicomJson, tag: string): string {
+/** Meaning of a code: that of the portal for the codes it knows in the reader's language, else the one that came. */
+export function codeMeaning(dataset: DicomJson, tag: string): string {
   const [code] = items(dataset, tag);
-  return code ? text(code, ContentTag.CodeMeaning) : "";
+  if (!code) return "";
+  const name = `${text(code, ContentTag.CodingSchemeDesignator)}-${text(code, ContentTag.CodeValue)}`;
+  return i18next.t(`code.${name}`, { defaultValue: text(code, ContentTag.CodeMeaning) });
 }
 
 function measured(item: DicomJson): string {
   const [value] = items(item, ContentTag.MeasuredValueSequence);
   if (!value) return "";
   const quantity = number(value, ContentTag.NumericValue);
-  const unit = meaning(value, ContentTag.MeasurementUnitsCodeSequence);
+  const unit = codeMeaning(value, ContentTag.MeasurementUnitsCodeSequence);
   return [quantity === undefined ? "" : String(quantity), unit].filter(Boolean).join(" ");
 }
 
@@ -46,7 +52,7 @@ function contentValue(item: DicomJson, language: string): string {
     case "TEXT":
       return text(item, ContentTag.TextValue);
     case "CODE":
-      return meaning(item, ContentTag.ConceptCodeSequence);
+      return codeMeaning(item, ContentTag.ConceptCodeSequence);
     case "NUM":
       return measured(item);
     case "PNAME":
@@ -71,7 +77,7 @@ export function contentItems(dataset: DicomJson, language: string, depth = 0): C
   if (depth > DEEPEST) return [];
   return items(dataset, ContentTag.ContentSequence)
     .map((item) => ({
-      name: meaning(item, ContentTag.ConceptNameCodeSequence),
+      name: codeMeaning(item, ContentTag.ConceptNameCodeSequence),
       value: contentValue(item, language),
       isReference: ["IMAGE", "COMPOSITE", "WAVEFORM"].includes(text(item, ContentTag.ValueType)),
       children: contentItems(item, language, depth + 1),

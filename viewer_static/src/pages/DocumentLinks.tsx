@@ -3,8 +3,9 @@ import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { ModalityBadge } from "../components/Modality";
-import { type DicomJson, items, readableDay, readableTime, Tag, text } from "../dicomweb/json_model";
+import { type DicomJson, readableDay, readableTime, Tag, text } from "../dicomweb/json_model";
 import { instancesQuery } from "../dicomweb/qido";
+import { codeMeaning } from "../dicomweb/structured_report";
 import { kindOfInstance } from "../dicomweb/wado";
 
 /** The documents of a series, each with a link to where it can be read. */
@@ -42,8 +43,7 @@ export function useDocumentTitle(): (instance: DicomJson) => string {
   const kinds = { pdf: "study.pdf", "structured-report": "study.structuredReport" } as const;
   return (instance) => {
     const kind = kindOfInstance(instance);
-    const concept = items(instance, Tag.ConceptNameCodeSequence)[0];
-    const own = text(instance, Tag.DocumentTitle) || (concept ? text(concept, Tag.CodeMeaning) : "");
+    const own = text(instance, Tag.DocumentTitle) || codeMeaning(instance, Tag.ConceptNameCodeSequence);
     return own || t(kind === "pdf" || kind === "structured-report" ? kinds[kind] : "study.otherDocument");
   };
 }

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
+import { useSession } from "../api/session";
 import { ErrorMessage, kindOf } from "../components/ErrorMessage";
 import { ModalityBadge } from "../components/Modality";
 import { Loading, Page } from "../components/Page";
@@ -113,6 +114,8 @@ function Studies({ studies, changes }: { studies: DicomJson[]; changes: Worklist
 
 function StudyRow({ study, isNew, isReceiving }: { study: StudySummary; isNew: boolean; isReceiving: boolean }) {
   const { t } = useTranslation();
+  // Who sees several hospitals is told where each exam was made.
+  const place = useSession().data?.hospital ? "" : study.institution;
   return (
     <tr className={isNew ? "is-new" : undefined} data-study={study.uid}>
       <th scope="row" className="cell-patient">
@@ -135,7 +138,7 @@ function StudyRow({ study, isNew, isReceiving }: { study: StudySummary; isNew: b
       </td>
       <td className="cell-description">
         {study.description}
-        {study.accessionNumber && <span className="sub">{study.accessionNumber}</span>}
+        <span className="sub">{[study.accessionNumber, place].filter(Boolean).join(" · ")}</span>
       </td>
       <td className="cell-counts">
         {t("worklist.series", { count: study.seriesCount })}
