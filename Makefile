@@ -14,7 +14,7 @@ help: ## This list
 
 $(SETUP): tests/requirements.txt infra/requirements-bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s." % sys.version.split()[0])'
-	@echo "Installing Python packages into .venv (takes a minute the first time) ..."
+	@echo "Installing Python packages into .venv (takes a minute the first time) ..." >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "Python's venv module is missing (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements-bootstrap.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r tests/requirements.txt

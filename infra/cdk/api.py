@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Fn
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from chalice.cdk import Chalice
@@ -87,4 +86,4 @@ class DicomWebApi(Construct):
     @property
     def rest_api_id(self) -> str:
         """Id of the REST API."""
-        return Fn.ref("RestAPI")
+        return str(self.chalice.get_resource("RestAPI").ref)

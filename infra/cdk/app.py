@@ -15,19 +15,25 @@ from aws_cdk import App, Environment  # noqa: E402
 
 from infra import lambda_build  # noqa: E402
 from infra.cdk.archive_stack import ArchiveStack  # noqa: E402
-from infra.cdk.config import ARCHIVE, Config  # noqa: E402
+from infra.cdk.config import ARCHIVE, EDGE, INGEST, Config  # noqa: E402
+from infra.cdk.edge_stack import EdgeStack  # noqa: E402
+from infra.cdk.ingest_stack import IngestStack  # noqa: E402
 from infra.cdk.tagging import tag_project  # noqa: E402
 
 
 def build_app(app: App) -> App:
-    """Add the stacks that the context asks for."""
+    """Add the archive stack and those that the context asks for."""
     config = Config.from_context(app.node)
     os.environ.setdefault("AWS_DEFAULT_REGION", config.region)  # Chalice's packaging wants one
     tag_project(app, config)
     environment = Environment(account=config.account or os.environ.get("CDK_DEFAULT_ACCOUNT"), region=config.region)
+    common = {"config": config, "env": environment, "termination_protection": config.is_production}
     wanted = set(config.stacks.split(","))
-    if ARCHIVE in wanted:
-        ArchiveStack(app, ARCHIVE, config=config, env=environment, termination_protection=config.is_production)
+    archive = ArchiveStack(app, ARCHIVE, **common)
+    if INGEST in wanted:
+        IngestStack(app, INGEST, archive=archive, **common)
+    if EDGE in wanted:
+        EdgeStack(app, EDGE, archive=archive, **common)
     return app
 
 

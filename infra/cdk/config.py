@@ -7,6 +7,19 @@ from typing import Any
 
 from aws_cdk import RemovalPolicy, aws_logs
 
+NO_ONES_PUBLIC_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAtIOZj2w6c7gKJ00wehdm
+GGG3mptxAbxZi1WQx6I+CJFkV6WHBpRF4/H/k1Bi02WEFCTqFmU5dLGtMoQshVa0
+LlU7OLdB7k/HB6TvGZc27EB671qYGCHAbA58Sg1m+imkl9E/r+FSEd+QtseiEzRK
+A4kBplT5GSrpX0DUUpxMbdncTqtS6WdQH87k5RTYTpQ8DI6zqmEJYP0YpMQE4i+X
+/UxwcK0zqsL0/R2+kRoJzgwnvaNiZFgle1AMW/m4f6Xu6qePCUCKA/YkFwA8Sejw
+4OVuxMHVALx9jTDsDXM8zKcMXv43OcttZPR/XQbVCChYqfq5W6xQitJtS8PkDg+U
+HQIDAQAB
+-----END PUBLIC KEY-----
+"""
+"""Its private half was never kept: a deployment without a key of its own accepts no signed URL."""
+
 ARCHIVE, INGEST, EDGE = "SansFilmArchive", "SansFilmIngest", "SansFilmEdge"
 
 
@@ -34,7 +47,7 @@ class Config:
     """Networks of the hospitals that may reach the DICOM endpoint, separated by commas."""
     certificate_arn: str = ""
     """Certificate of the public host name (us-east-1); without it CloudFront's own name is used."""
-    object_signing_public_key: str = ""
+    object_signing_public_key: str = NO_ONES_PUBLIC_KEY
     """PEM of the key that verifies signed URLs under /objects/ (RSA 2048)."""
 
     @classmethod

@@ -1,0 +1,48 @@
+"""CloudFront Functions (JavaScript runtime 2.0): what the edge does to a request before its origin sees it.
+
+`localstack/edge_api.py` and `localstack/edge_site.py` do the same for the local platform; tests/infra runs both on the
+same requests.
+"""
+
+from __future__ import annotations
+
+COOKIE_TO_AUTHORIZATION = """
+function handler(event) {
+  var request = event.request;
+  var cookie = request.cookies['__Host-sansfilm'];
+  var safe = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS';
+  if (!request.headers.authorization && cookie && cookie.value) {
+    var site = request.headers['sec-fetch-site'];
+    if (!safe && !(site && site.value === 'same-origin')) {
+      return {
+        statusCode: 403,
+        statusDescription: 'Forbidden',
+        headers: {'content-type': {value: 'application/problem+json'}},
+        body: '{"type":"about:blank","status":403,"detail":"A session cookie is only accepted from the portal itself."}'
+      };
+    }
+    request.headers.authorization = {value: 'Bearer ' + cookie.value};
+  }
+  if (!request.headers.accept) request.headers.accept = {value: '*/*'};
+  return request;
+}
+"""
+
+STRIP_OBJECTS_PREFIX = """
+function handler(event) {
+  event.request.uri = event.request.uri.replace(/^\\/objects\\//, '/');
+  return event.request;
+}
+"""
+
+APPLICATION_PATHS = """
+function handler(event) {
+  var request = event.request;
+  var last = request.uri.substring(request.uri.lastIndexOf('/') + 1);
+  // A file has an extension that begins with a letter; what ends in a UID is a page of an application.
+  if (!/\\.[A-Za-z][A-Za-z0-9]*$/.test(last)) {
+    request.uri = request.uri === '/ohif' || request.uri.indexOf('/ohif/') === 0 ? '/ohif/index.html' : '/index.html';
+  }
+  return request;
+}
+"""

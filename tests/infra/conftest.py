@@ -1,0 +1,48 @@
+"""The stacks, synthesised once as production deploys them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.platform import ROOT
+
+STACKS = ("SansFilmArchive", "SansFilmIngest", "SansFilmEdge")
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the cloud assembly, with cdk-nag's report in it."""
+    from aws_cdk import App, Validations
+    from cdk_nag import AwsSolutionsChecks
+
+    from infra import lambda_build
+    from infra.cdk.app import build_app
+
+    lambda_build.build_all()
+    folder = tmp_path_factory.mktemp("cdk.out")
+    context = json.loads((ROOT / "infra/cdk/cdk.json").read_text())["context"]
+    app = App(outdir=str(folder), context={**context, "account": "123456789012"})
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("chalice"))
+    try:
+        build_app(app)
+        try:
+            app.synth()
+        except RuntimeError as error:  # findings of cdk-nag; test_findings reads them
+            if not (folder / "validation-report.json").exists():
+                raise RuntimeError("synthesis failed") from error
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def templates(assembly: Path) -> dict[str, dict[str, Any]]:
+    """Synthesised templates by stack."""
+    return {stack: json.loads((assembly / f"{stack}.template.json").read_text()) for stack in STACKS}

@@ -1,0 +1,274 @@
+"""What the synthesised stacks promise: tags, encryption, no public bucket, dead-letter queues, least privilege."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cdk.accepted_findings import ACCEPTED
+from infra.cdk.tagging import REQUIRED
+from tests.infra.conftest import STACKS
+
+Templates = dict[str, dict[str, Any]]
+
+
+def _resources(templates: Templates, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for template in templates.values():
+        for logical_id, resource in template["Resources"].items():
+            if resource["Type"] == kind:
+                yield logical_id, resource
+
+
+def _policies_of(templates: Templates, role: str) -> list[dict[str, Any]]:
+    """Statements of the policies attached to roles whose logical id begins so."""
+    statements: list[dict[str, Any]] = []
+    for _, policy in _resources(templates, "AWS::IAM::Policy"):
+        if any(reference.get("Ref", "").startswith(role) for reference in policy["Properties"]["Roles"]):
+            statements += policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statements, role
+    return statements
+
+
+def _actions(statement: dict[str, Any]) -> list[str]:
+    actions = statement["Action"]
+    return [actions] if isinstance(actions, str) else actions
+
+
+def test_every_taggable_resource_is_tagged(templates: Templates) -> None:
+    from cfnlint.schema import ResourceNotFoundError
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+    untagged = []
+    for stack, template in templates.items():
+        for logical_id, resource in template["Resources"].items():
+            try:
+                schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-3", resource["Type"]).schema
+            except ResourceNotFoundError:
+                assert resource["Type"].startswith("Custom::")
+                continue
+            if "Tags" not in schema["properties"] or schema.get("tagging", {}).get("taggable") is False:
+                continue
+            tags = resource.get("Properties", {}).get("Tags", [])
+            names = set(tags) if isinstance(tags, dict) else {tag["Key"] for tag in tags}
+            if not set(REQUIRED) <= names:
+                untagged.append(f"{stack}/{logical_id}")
+    assert untagged == []
+
+
+def test_no_bucket_is_public_or_unencrypted_or_served_without_tls(templates: Templates) -> None:
+    buckets = list(_resources(templates, "AWS::S3::Bucket"))
+    assert len(buckets) == 5
+    protected = {
+        policy["Properties"]["Bucket"]["Ref"]
+        for _, policy in _resources(templates, "AWS::S3::BucketPolicy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    for logical_id, bucket in buckets:
+        properties = bucket["Properties"]
+        assert all(properties["PublicAccessBlockConfiguration"].values())
+        assert "BucketEncryption" in properties
+        assert logical_id in protected
+        assert bucket["DeletionPolicy"] == "Retain"
+
+
+def test_the_archive_bucket_keeps_versions_under_its_own_key_and_forgets_what_is_derived(templates: Templates) -> None:
+    bucket = next(
+        found for name, found in _resources(templates, "AWS::S3::Bucket") if name.startswith("StorageArchive")
+    )
+    properties = bucket["Properties"]
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    default = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    assert default["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert default["BucketKeyEnabled"]
+    rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+    assert (rules["rejected"]["Prefix"], rules["rejected"]["ExpirationInDays"]) == ("rejected/", 30)
+    assert (rules["assembled"]["Prefix"], rules["assembled"]["ExpirationInDays"]) == ("assembled/", 1)
+    assert rules["abort-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    # Nothing ever removes an instance.
+    assert not [rule for rule in rules.values() if "archive/".startswith(rule.get("Prefix", "x"))]
+    assert not [rule for rule in rules.values() if "Prefix" not in rule and "ExpirationInDays" in rule]
+
+
+def test_instances_are_announced_to_the_index_queue(templates: Templates) -> None:
+    _, notifications = next(_resources(templates, "Custom::S3BucketNotifications"))
+    (configuration,) = notifications["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert configuration["Filter"]["Key"]["FilterRules"] == [
+        {"Name": "suffix", "Value": ".dcm"},
+        {"Name": "prefix", "Value": "archive/"},
+    ]
+    assert configuration["QueueArn"]["Fn::GetAtt"][0].startswith("IndexQueue")
+
+
+def test_every_queue_with_work_has_dead_letters_with_an_alarm(templates: Templates) -> None:
+    queues = dict(_resources(templates, "AWS::SQS::Queue"))
+    dead = {
+        queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in queues.values()
+        if "RedrivePolicy" in queue["Properties"]
+    }
+    assert len(dead) == 2
+    assert set(queues) == dead | {name for name, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for _, alarm in _resources(templates, "AWS::CloudWatch::Alarm")
+        for dimension in alarm["Properties"].get("Dimensions", [])
+        if dimension["Name"] == "QueueName" and alarm["Properties"]["AlarmActions"]
+    }
+    assert dead <= watched
+    for queue in queues.values():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_a_queue_hides_messages_for_longer_than_its_function_may_take(templates: Templates) -> None:
+    functions = dict(_resources(templates, "AWS::Lambda::Function"))
+    queues = dict(_resources(templates, "AWS::SQS::Queue"))
+    mappings = list(_resources(templates, "AWS::Lambda::EventSourceMapping"))
+    assert len(mappings) == 2
+    for _, mapping in mappings:
+        properties = mapping["Properties"]
+        assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        timeout = functions[properties["FunctionName"]["Ref"]]["Properties"]["Timeout"]
+        queue = queues[properties["EventSourceArn"]["Fn::GetAtt"][0]]
+        assert queue["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_tables_are_on_demand_recoverable_and_under_the_archives_key(templates: Templates) -> None:
+    tables = list(_resources(templates, "AWS::DynamoDB::Table"))
+    assert len(tables) == 3
+    for _, table in tables:
+        properties = table["Properties"]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert properties["SSESpecification"]["SSEType"] == "KMS"
+        assert properties["DeletionProtectionEnabled"]
+        assert table["DeletionPolicy"] == "Retain"
+
+
+def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_time(templates: Templates) -> None:
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    own = [
+        function
+        for kind in ("AWS::Lambda::Function", "AWS::Serverless::Function")
+        for name, function in _resources(templates, kind)
+        if not name.startswith("BucketNotificationsHandler")
+    ]
+    assert len(own) == 5
+    for function in own:
+        assert function["Properties"]["Runtime"] == runtime
+        assert function["Properties"]["LoggingConfig"]["LogGroup"]
+        assert {"Variables"} == set(function["Properties"]["Environment"])
+    for _, group in _resources(templates, "AWS::Logs::LogGroup"):
+        assert group["Properties"]["RetentionInDays"] == 365
+
+
+def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
+    roles = [
+        json.dumps(function["Properties"]["Role"])
+        for kind in ("AWS::Lambda::Function", "AWS::Serverless::Function")
+        for _, function in _resources(templates, kind)
+    ]
+    assert len(roles) == len(set(roles))
+
+
+@pytest.mark.parametrize(
+    ("role", "forbidden"),
+    [
+        ("ApiAuthorizerRole", r"(s3|sqs|sns|lambda|secretsmanager):|kms:Sign|dynamodb:(Put|Update|Delete|Batch|Scan)"),
+        ("ApiHandlerRole", r"sns:|s3:Delete|sqs:(Send|Receive|Delete)|iam:"),
+        ("IndexInstanceRole", r"sns:|s3:Delete|lambda:|secretsmanager:|kms:Sign"),
+        ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
+        ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:(Put|Update|Delete|BatchWrite)|kms:Sign"),
+        ("TaskTaskRole", r"sns:|sqs:|s3:(Get|List|Delete)|dynamodb:(Put|Update|Delete|Batch|Scan)|kms:Sign"),
+    ],
+)
+def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, forbidden: str) -> None:
+    for statement in _policies_of(templates, role):
+        for action in _actions(statement):
+            assert not re.match(forbidden, action), action
+            assert action != "*"
+
+
+def test_the_ingest_containers_write_instances_and_refused_bytes_only(templates: Templates) -> None:
+    written = [
+        json.dumps(resource)
+        for statement in _policies_of(templates, "TaskTaskRole")
+        if "s3:PutObject" in _actions(statement)
+        for resource in statement["Resource"]
+    ]
+    assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected"]  # type: ignore[index]
+
+
+def test_sms_may_be_sent_to_phones_and_not_to_topics(templates: Templates) -> None:
+    (statement,) = [found for found in _policies_of(templates, "StudyReadyRole") if "sns:Publish" in _actions(found)]
+    assert statement["NotResource"] == "arn:*:sns:*:*:*"
+
+
+def test_the_api_takes_every_type_as_binary_and_each_route_but_the_public_ones_has_the_authorizer(
+    templates: Templates,
+) -> None:
+    _, api = next(_resources(templates, "AWS::Serverless::Api"))
+    assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
+    public = set()
+    for path, methods in api["Properties"]["DefinitionBody"]["paths"].items():
+        for method, operation in methods.items():
+            if method != "options" and not operation.get("security"):
+                public.add((method, path))
+    assert public == {("post", "/api/session"), ("get", "/api/openapi.json"), ("get", "/api/healthz")}
+
+
+def test_access_logs_name_no_patient(templates: Templates) -> None:
+    _, api = next(_resources(templates, "AWS::Serverless::Api"))
+    log_format = api["Properties"]["AccessLogSetting"]["Format"]
+    assert "$context.resourcePath" in log_format
+    for telling in ("$context.path", "querystring", "$context.authorizer"):
+        assert telling not in log_format
+
+
+def test_only_hospitals_reach_the_dicom_endpoint(templates: Templates) -> None:
+    for _, group in _resources(templates, "AWS::EC2::SecurityGroup"):
+        for rule in group["Properties"].get("SecurityGroupIngress", []):
+            assert rule.get("CidrIp") != "0.0.0.0/0"
+    ports = {rule["Properties"]["Port"] for _, rule in _resources(templates, "AWS::ElasticLoadBalancingV2::Listener")}
+    assert ports == {11112, 2762}
+
+
+def test_the_findings_of_cdk_nag_are_the_accepted_ones(assembly: Path) -> None:
+    report = json.loads((assembly / "validation-report.json").read_text())
+    findings = [
+        (violation["ruleName"], construct["constructPath"])
+        for plugin in report["pluginReports"]
+        if plugin["pluginName"] == "AwsSolutions"
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+    assert findings
+    unexpected = [finding for finding in findings if not any(accepted.covers(*finding) for accepted in ACCEPTED)]
+    assert unexpected == []
+    stale = [accepted for accepted in ACCEPTED if not any(accepted.covers(*finding) for finding in findings)]
+    assert stale == []
+
+
+def test_cfn_lint_finds_nothing(assembly: Path) -> None:
+    files = [str(assembly / f"{stack}.template.json") for stack in STACKS]
+    # W3005: CDK writes dependencies that a reference already implies.
+    command = [
+        sys.executable,
+        "-c",
+        "from cfnlint.runner import main; main()",
+        "--regions",
+        "eu-west-3",
+        "--ignore-checks",
+        "W3005",
+        "--",
+        *files,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
