@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
@@ -94,10 +96,32 @@ def representative_instance(
         study = visible_study(reader, scope, study_instance_uid)
         all_series = reader.series_of_study(study.hospital, study_instance_uid)
     for series in all_series:
-        records = reader.instances_of_series(series.hospital, study_instance_uid, series.series_instance_uid)
-        for number, record in enumerate(records):
-            if record.number_of_frames and number >= series.instance_count // 2:
-                return record
-            if number == 0 and not record.number_of_frames:
-                break
+        record = _middle_picture(reader, series)
+        if record:
+            return record
     raise NotFound("There is no picture to show.")
+
+
+def _middle_picture(reader: IndexReader, series: SeriesRecord) -> InstanceRecord | None:
+    """The instance in the middle by Instance Number; None if the first has no pixel data, for then none has.
+
+    Numbers usually run from 1, so that the middle one is recognized and reading stops there.
+    """
+    uids = (series.hospital, series.study_instance_uid, series.series_instance_uid)
+    middle = (series.instance_count + 1) // 2
+    pictures: list[tuple[int, str]] = []
+    for record in reader.instances_of_series(*uids):
+        if record.number_of_frames:
+            number = _instance_number(record)
+            if number == middle:
+                return record
+            pictures.append((number, record.keys.sop_instance_uid))
+        elif not pictures:
+            return None
+    _, sop_instance_uid = sorted(pictures)[len(pictures) // 2] if pictures else (0, "")
+    return reader.instance(*uids, sop_instance_uid) if sop_instance_uid else None
+
+
+def _instance_number(record: InstanceRecord) -> int:
+    text = _first_value(record.dicom_json, "00200013")
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,12}", text) else 0

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pydicom.dataset import Dataset
 
 from tests.browser.conftest import Portal, Send, wait_until_indexed
@@ -36,7 +36,12 @@ def study(platform: RunningPlatform, send: Send) -> list[Dataset]:
 
 def middle_gray(page: Page) -> float:
     """Mean gray in the middle of the picture on screen, 0 to 255."""
-    url = page.locator(".picture img").get_attribute("src")
+    return middle_gray_of(page, page.locator(".picture img"))
+
+
+def middle_gray_of(page: Page, image: Locator) -> float:
+    """Mean gray in the middle of an image, asked for as a browser does."""
+    url = image.get_attribute("src")
     answer = page.request.get(str(url), headers={"Accept": "image/avif,image/webp,image/*,*/*;q=0.8"})
     assert answer.headers["content-type"] == "image/jpeg"
     gray = np.asarray(Image.open(io.BytesIO(answer.body())).convert("L"))
@@ -57,6 +62,7 @@ def test_study_page_shows_series_and_documents(portal: Portal, study: list[Datas
     thumbnail = card.locator("img")
     expect(thumbnail).to_be_visible()
     assert thumbnail.evaluate("async image => (await image.decode(), image.naturalWidth)") > 0
+    assert abs(middle_gray_of(page, thumbnail) - expected_gray(5)) < 3, "the middle slice stands for the series"
     expect(page.get_by_role("link", name="Compte rendu", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Synthèse")).to_be_visible()
 
