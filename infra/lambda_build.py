@@ -9,6 +9,7 @@ Lambda runs. The API's package comes from Chalice itself (infra/cdk/api.py).
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,8 +151,17 @@ def _set_times(folder: Path) -> None:
         os.utime(path, (315619200, 315619200), follow_symlinks=False)
 
 
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """Only one process at a time makes packages or synthesises: both write in folders of the repository."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build_all(platform: str = "") -> list[str]:
-    """Make every package whose inputs changed; return their names."""
+    """Make every package whose inputs changed; return their names. Callers are within `exclusive`."""
     made = [package.name for package in PACKAGES if build(package, platform)]
     wanted = {_dependencies(package, platform) for package in PACKAGES}
     for folder in (BUILD / "dependencies").iterdir():
@@ -163,7 +174,9 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m infra.lambda_build", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--platform", default="", help=f"e.g. {AWS_PLATFORM} for AWS; default: this machine")
-    made = build_all(parser.parse_args().platform)
+    platform = parser.parse_args().platform
+    with exclusive():
+        made = build_all(platform)
     print(json.dumps({"built": made}))
 
 

@@ -323,9 +323,14 @@ async def _install(settings: LocalSettings) -> None:
     async with step("Installing the CDK tools"):
         await environments.install_npm(settings, "infra/cdk")
     async with step("Building the Lambda packages"):
-        await asyncio.to_thread(lambda_build.build_all)
+        await asyncio.to_thread(_build_lambdas)
     async with step("Building the portal and the viewer"):
         await environments.build_viewer(settings)
+
+
+def _build_lambdas() -> None:
+    with lambda_build.exclusive():
+        lambda_build.build_all()
 
 
 def run(settings: LocalSettings) -> int:

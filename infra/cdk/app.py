@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import tempfile
@@ -38,12 +37,9 @@ def build_app(app: App) -> App:
 
 
 def main() -> None:
-    """Synthesise. One at a time: Chalice and the Lambda packages are built in folders of the repository."""
+    """Synthesise."""
     app = App()
-    lock_file = ROOT / "build/synthesis.lock"
-    lock_file.parent.mkdir(exist_ok=True)
-    with lock_file.open("w") as lock, tempfile.TemporaryDirectory() as scratch:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lambda_build.exclusive(), tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)  # Chalice leaves its intermediate files in the working directory
         lambda_build.build_all(app.node.try_get_context("lambda_platform") or "")
         build_app(app).synth()

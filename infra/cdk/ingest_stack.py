@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
@@ -42,6 +42,11 @@ class IngestStack(Stack):
         self.service = self._service()
         self.load_balancer = self._load_balancer()
         self._raise_alarms()
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The region's first two, chosen when deploying: CDK would ask the account when synthesising."""
+        return [Fn.select(number, Fn.get_azs()) for number in range(2)]
 
     def _vpc(self) -> ec2.Vpc:
         vpc = ec2.Vpc(

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
 
+from infra import lambda_build
+from infra.cdk.app import build_app
 from tests.platform import ROOT
 
 STACKS = ("SansFilmArchive", "SansFilmIngest", "SansFilmEdge")
@@ -17,13 +21,6 @@ STACKS = ("SansFilmArchive", "SansFilmIngest", "SansFilmEdge")
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the cloud assembly, with cdk-nag's report in it."""
-    from aws_cdk import App, Validations
-    from cdk_nag import AwsSolutionsChecks
-
-    from infra import lambda_build
-    from infra.cdk.app import build_app
-
-    lambda_build.build_all()
     folder = tmp_path_factory.mktemp("cdk.out")
     context = json.loads((ROOT / "infra/cdk/cdk.json").read_text())["context"]
     app = App(outdir=str(folder), context={**context, "account": "123456789012"})
@@ -31,15 +28,21 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("chalice"))
     try:
-        build_app(app)
-        try:
-            app.synth()
-        except RuntimeError as error:  # findings of cdk-nag; test_findings reads them
-            if not (folder / "validation-report.json").exists():
-                raise RuntimeError("synthesis failed") from error
+        with lambda_build.exclusive():
+            lambda_build.build_all()
+            build_app(app)
+            _synthesise(app, folder)
     finally:
         os.chdir(before)
     return folder
+
+
+def _synthesise(app: App, folder: Path) -> None:
+    try:
+        app.synth()
+    except RuntimeError as error:  # cdk-nag found something: test_stacks judges what
+        if not (folder / "validation-report.json").exists():
+            raise RuntimeError("synthesis failed") from error
 
 
 @pytest.fixture(scope="session")

@@ -259,16 +259,7 @@ def test_the_findings_of_cdk_nag_are_the_accepted_ones(assembly: Path) -> None:
 def test_cfn_lint_finds_nothing(assembly: Path) -> None:
     files = [str(assembly / f"{stack}.template.json") for stack in STACKS]
     # W3005: CDK writes dependencies that a reference already implies.
-    command = [
-        sys.executable,
-        "-c",
-        "from cfnlint.runner import main; main()",
-        "--regions",
-        "eu-west-3",
-        "--ignore-checks",
-        "W3005",
-        "--",
-        *files,
-    ]
+    command = [sys.executable, "-c", "from cfnlint.runner import main; main()"]
+    command += ["--regions", "eu-west-3", "--ignore-checks", "W3005", "--", *files]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -1,0 +1,43 @@
+"""Packages of the event functions work alone, hold no more than they need, and are made only when needed."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra import lambda_build
+from infra.lambda_build import BUILD, PACKAGES, Package
+from infra.lambda_report import report
+
+LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
+"""Of an unzipped package."""
+NEVER = {
+    "index": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers"},
+    "study_ready": {"numpy", "PIL", "chalice", "pynetdicom", "requests"},
+    "rendered": {"chalice", "pynetdicom", "requests"},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built() -> None:
+    with lambda_build.exclusive():
+        lambda_build.build_all()
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_package_works_alone_in_a_clean_environment(package: Package) -> None:
+    found = report(package.name, BUILD / package.name, package.handler)
+    assert found.unzipped_bytes < LAMBDA_LIMIT_BYTES
+    assert not found.modules & NEVER[package.name]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_package_holds_our_code_without_tests_caches_or_routes(package: Package) -> None:
+    folder = BUILD / package.name
+    assert (folder / "chalicelib/settings.py").exists()
+    assert not (folder / "chalicelib/web").exists()
+    assert not [path for path in folder.rglob("*") if path.name in {"__pycache__", "tests"}]
+
+
+def test_nothing_is_made_again_without_a_change() -> None:
+    with lambda_build.exclusive():
+        assert lambda_build.build_all() == []
