@@ -62,8 +62,8 @@ def clean_python() -> Path:
 def report(name: str, folder: Path, handler: str, zip_bytes: int = 0) -> Report:
     """Measure a package; fails if its handler cannot be imported there."""
     module, _, function = handler.rpartition(".")
-    command = [str(clean_python()), "-I", "-c", IMPORT, str(folder), module, function]
-    environment = {"AWS_DEFAULT_REGION": "eu-west-3", "AWS_LAMBDA_FUNCTION_NAME": name, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [str(clean_python()), "-I", "-B", "-c", IMPORT, str(folder), module, function]
+    environment = {"AWS_DEFAULT_REGION": "eu-west-3", "AWS_LAMBDA_FUNCTION_NAME": name}
     answers = [
         json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
         for _ in range(RUNS)

@@ -59,6 +59,7 @@ def _context(settings: LocalSettings) -> dict[str, str]:
         "sms_quiet_hours": settings.sms_quiet_hours,
         "log_level": settings.log_level,
         "log_retention_days": "7",
+        "queue_concurrency": "2",
     }
 
 

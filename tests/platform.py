@@ -103,8 +103,8 @@ class RunningPlatform:
     def sms_messages(self) -> list[dict[str, Any]]:
         """SMS that were sent."""
         with urlopen(f"http://127.0.0.1:{self.aws_port}/_ministack/sns/sms-messages", timeout=10) as answer:
-            messages: list[dict[str, Any]] = json.load(answer)["messages"]
-            return messages
+            by_phone: dict[str, list[dict[str, Any]]] = json.load(answer)["sms_messages"]
+        return [message for messages in by_phone.values() for message in messages]
 
     def pid(self, name: str) -> int:
         """Process id of a child: `emulator`, `ingest service`, `edge`."""

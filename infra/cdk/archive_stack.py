@@ -83,7 +83,7 @@ class ArchiveStack(Stack):
             memory_mb=1024,
             description="Indexes instances that were archived",
         )
-        made.consume(self.index_queue.queue, batch_size=50, window=Duration.seconds(1), max_concurrency=50)
+        made.consume(self.index_queue.queue, batch_size=50, window=Duration.seconds(1))
         self.storage.index.grant_read_write_data(made.role)
         self.study_ready_queue.queue.grant_send_messages(made.role)
         grants.objects(made.role, self.storage, read=["archive/*", "index/*"], write=["index/*"])
@@ -108,7 +108,7 @@ class ArchiveStack(Stack):
             memory_mb=1024,
             description="Finishes studies that are quiet: metadata, ledger line, SMS",
         )
-        made.consume(self.study_ready_queue.queue, batch_size=5, window=Duration.seconds(0), max_concurrency=20)
+        made.consume(self.study_ready_queue.queue, batch_size=5, window=Duration.seconds(0))
         self.storage.index.grant_read_write_data(made.role)
         self.storage.registry.grant_read_write_data(made.role)
         self.storage.ledger.grant_read_write_data(made.role)

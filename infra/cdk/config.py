@@ -41,6 +41,8 @@ class Config:
     log_retention_days: int = 365
     lambda_platform: str = ""
     """Platform of the Lambda packages as `uv` names it; empty for this machine (the local cloud)."""
+    queue_concurrency: int = 50
+    """How many batches of a queue are handled at once, at least 2; a laptop has no use for more."""
     api_burst: int = 1000
     api_rate_per_s: int = 500
     dicom_networks: str = "10.0.0.0/8"

@@ -52,6 +52,7 @@ class EventFunction(Construct):
         description: str,
     ) -> None:
         super().__init__(scope, name)
+        self.config = config
         tag_component(self, package.name.replace("_", "-"))
         self.log_group = function_log_group(self, "Log", config)
         self.role = service_role(self, "Role", self.log_group)
@@ -71,7 +72,7 @@ class EventFunction(Construct):
             environment=dict(environment),
         )
 
-    def consume(self, queue: sqs.IQueue, *, batch_size: int, window: Duration, max_concurrency: int) -> None:
+    def consume(self, queue: sqs.IQueue, *, batch_size: int, window: Duration) -> None:
         """Run for batches of a queue's messages; only the messages that failed are delivered again."""
         self.function.add_event_source(
             event_sources.SqsEventSource(
@@ -79,6 +80,6 @@ class EventFunction(Construct):
                 batch_size=batch_size,
                 max_batching_window=window,
                 report_batch_item_failures=True,
-                max_concurrency=max_concurrency,
+                max_concurrency=self.config.queue_concurrency,
             )
         )
