@@ -10,6 +10,14 @@ import { readableBytes, readableInstant } from "./format";
 import { useHospital } from "./use_hospital";
 
 const LISTS = ["rejections", "conflicts", "notifications", "queues"] as const;
+const COLUMNS: Readonly<Record<OperationsList, readonly string[]>> = {
+  rejections: ["received_at", "reason", "detail", "calling_ae_title", "size_bytes", "object_key", "correlation_id"],
+  conflicts: ["received_at_ms", "reason", "study_instance_uid", "series_instance_uid", "sop_instance_uid", "digest"],
+  notifications: ["changed_at", "state", "detail", "study_instance_uid"],
+  queues: ["name", "available", "in_flight", "delayed"],
+};
+/** Columns of identifiers, which may be long and have no words. */
+const CODES = /_uid$|_key$|_id$|digest/;
 
 /** What the region's operators watch: each list should be empty, or explained. */
 export function OperationsPage() {
@@ -52,7 +60,7 @@ function List({ list, hospital }: { list: OperationsList; hospital: string }) {
 
 function Rows({ list, rows }: { list: OperationsList; rows: OperationsRow[] }) {
   const { t } = useTranslation();
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = COLUMNS[list];
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by the keyboard
     <section className="table-scroll" aria-label={t(`operations.${list}`)} tabIndex={0}>
@@ -85,8 +93,10 @@ function Value({ column, value }: { column: string; value: string | number }) {
   const { t, i18n } = useTranslation();
   if (column.endsWith("_at") || column.endsWith("_at_ms")) return <td>{readableInstant(value, i18n.language)}</td>;
   if (column === "size_bytes") return <td className="number">{readableBytes(Number(value), i18n.language)}</td>;
-  if (column === "reason") return <td>{t(`operations.reasons.${value}`, { defaultValue: String(value) })}</td>;
+  if (column === "reason" || column === "state") {
+    return <td>{t(`operations.reasons.${value}`, { defaultValue: String(value) })}</td>;
+  }
   if (typeof value === "number") return <td className="number">{value}</td>;
-  const isLong = value.length > 24;
-  return <td className={isLong ? "code" : undefined}>{value}</td>;
+  if (column === "detail") return <td className="sentence">{value}</td>;
+  return <td className={CODES.test(column) ? "code" : undefined}>{value}</td>;
 }
