@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench token synth lint types lambda-report setup install clean
+.PHONY: lock help run test bench token synth lint types lambda-report setup install clean
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.stamp
@@ -59,3 +59,6 @@ types: $(SETUP) ## Static types
 
 clean: ## Remove what was built (not .local, which holds the local platform's data)
 	rm -rf build .chalice/deployments viewer_static/dist infra/cdk/cdk.out infra/cdk/chalice.out
+
+lock: $(SETUP) ## Compile every requirements*.in into its lock file, with hashes
+	@sh infra/lock.sh $(BIN)/uv
