@@ -12,14 +12,16 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chalicelib.settings import Settings
-from localstack.edge_api import ApiOrigin
+from localstack.edge_api import REQUEST_ID, ApiOrigin
 from localstack.edge_health import Health
 from localstack.edge_objects import ObjectOrigin
 from localstack.edge_site import SecurityHeaders, Site
@@ -27,7 +29,6 @@ from localstack.local_settings import ROOT
 
 SITE = ROOT / "viewer_static/dist"
 HEADERS = ROOT / "viewer_static/security-headers.json"
-REQUEST_ID = "X-Request-Id"
 
 
 def problem(status: int, detail: str) -> web.Response:
@@ -59,11 +60,14 @@ class Origins:
         return await self.site.handle(request)
 
 
+ORIGINS = web.AppKey("origins", Origins)
+
+
 def _middleware(headers: SecurityHeaders) -> Middleware:
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Give every answer a request id and its security headers; failures become problem details."""
-        request["id"] = secrets.token_hex(16)
+        request[REQUEST_ID] = secrets.token_hex(16)
         try:
             response = await handler(request)
         except web.HTTPException as error:
@@ -73,7 +77,7 @@ def _middleware(headers: SecurityHeaders) -> Middleware:
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
-            print(f"{request['id']}: {type(error).__name__}", file=sys.stderr, flush=True)
+            print(f"{request[REQUEST_ID]}: {type(error).__name__}", file=sys.stderr, flush=True)
             response = problem(502, "The archive did not answer; try again.")
         if not response.prepared:
             add_headers(headers, request, response)
@@ -84,7 +88,7 @@ def _middleware(headers: SecurityHeaders) -> Middleware:
 
 def add_headers(headers: SecurityHeaders, request: web.Request, response: web.StreamResponse) -> None:
     """Request id and security headers of an answer that is not yet on its way."""
-    response.headers[REQUEST_ID] = request["id"]
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
     for name, value in headers.of(request.path):
         if name == "Cache-Control":
             response.headers.setdefault(name, value)
@@ -98,35 +102,29 @@ def build(environment: dict[str, str]) -> web.Application:
     settings = Settings.from_env(environment)
     app = web.Application(middlewares=[_middleware(headers)], client_max_size=ApiOrigin.REQUEST_LIMIT_BYTES)
 
-    async def origins(app: web.Application) -> None:
+    async def with_origins(app: web.Application) -> AsyncIterator[None]:
+        connector = TCPConnector(limit=256, keepalive_timeout=60)
         timeout = ClientTimeout(total=None, connect=5)
-        app["session"] = session = ClientSession(
-            timeout=timeout, auto_decompress=False, connector=TCPConnector(limit=256, keepalive_timeout=60)
-        )
-        prepare = lambda request, response: add_headers(headers, request, response)  # noqa: E731
-        app["origins"] = Origins(
-            ApiOrigin(session, environment["SANSFILM_API_URL"]),
-            ObjectOrigin(
-                session,
-                public_url=settings.public_url,
-                bucket_url=f"{environment['AWS_ENDPOINT_URL']}/{settings.archive_bucket}",
-                public_key_pem=Path(environment["SANSFILM_OBJECT_SIGNING_PUBLIC_KEY_FILE"]).read_bytes(),
-                region=environment["AWS_REGION"],
-                prepare=prepare,
-            ),
-            Site(SITE),
-            Health(session, settings, environment),
-        )
-
-    async def close(app: web.Application) -> None:
-        await app["session"].close()
+        async with ClientSession(timeout=timeout, auto_decompress=False, connector=connector) as session:
+            app[ORIGINS] = Origins(
+                ApiOrigin(session, environment["SANSFILM_API_URL"]),
+                ObjectOrigin(
+                    session,
+                    public_url=settings.public_url,
+                    bucket_url=f"{environment['AWS_ENDPOINT_URL']}/{settings.archive_bucket}",
+                    public_key_pem=Path(environment["SANSFILM_OBJECT_SIGNING_PUBLIC_KEY_FILE"]).read_bytes(),
+                    region=environment["AWS_REGION"],
+                    prepare=partial(add_headers, headers),
+                ),
+                Site(SITE),
+                Health(session, settings, environment),
+            )
+            yield
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        own: Origins = app["origins"]
-        return await own.route(request)
+        return await app[ORIGINS].route(request)
 
-    app.on_startup.append(origins)
-    app.on_cleanup.append(close)
+    app.cleanup_ctx.append(with_origins)
     app.router.add_route("*", "/{path:.*}", handle)
     return app
 

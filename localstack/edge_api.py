@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from io import BytesIO
 
 from aiohttp import ClientError, ClientResponse, ClientSession, web
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -16,6 +17,8 @@ HOP_BY_HOP = frozenset(
 """RFC 9110 7.6.1."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "__Host-sansfilm"
+REQUEST_ID = web.RequestKey("request_id", str)
+"""Given to every request by the edge."""
 
 
 def forwarded_headers(headers: CIMultiDictProxy[str], without: frozenset[str] = frozenset()) -> CIMultiDict[str]:
@@ -68,9 +71,9 @@ class ApiOrigin:
             headers["Authorization"] = granted
         headers.setdefault("Accept", "*/*")
         headers["X-Forwarded-For"] = request.remote or ""
-        headers["X-Request-Id"] = request["id"]
+        headers["X-Request-Id"] = request[REQUEST_ID]
         try:
-            body = await request.read() if request.can_read_body else None
+            body = BytesIO(await request.read()) if request.can_read_body else None
         except web.HTTPRequestEntityTooLarge:
             raise web.HTTPRequestEntityTooLarge(
                 self.REQUEST_LIMIT_BYTES, 0, reason="A request to the API may have at most 10 MB."
