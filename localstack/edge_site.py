@@ -44,6 +44,12 @@ class SecurityHeaders:
         yield from next((headers for pattern, headers in self.rules if pattern.match(path)), ())
 
 
+def content_type(file: Path) -> str:
+    """Media type by name; text is UTF-8."""
+    guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
+
+
 class Site:
     """Serves the built portal and OHIF."""
 
@@ -60,7 +66,7 @@ class Site:
         file = self._file(request.path)
         if file is None:
             raise web.HTTPNotFound(reason="There is no such page.")
-        return web.FileResponse(file)
+        return web.FileResponse(file, headers={"Content-Type": content_type(file)})
 
     def _file(self, path: str) -> Path | None:
         parts = PurePosixPath(path).parts[1:]

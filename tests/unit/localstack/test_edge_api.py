@@ -30,9 +30,7 @@ def _through_the_edge(origin: Origin, check: Check) -> None:
         headers = SecurityHeaders((("X-Content-Type-Options", "nosniff"),), ())
         async with TestServer(upstream) as server, ClientSession(auto_decompress=False) as session:
             api = ApiOrigin(session, str(server.make_url("/stage")))
-            edge = web.Application(
-                middlewares=[_middleware(headers)], client_max_size=ApiOrigin.REQUEST_LIMIT_BYTES + 1
-            )
+            edge = web.Application(middlewares=[_middleware(headers)], client_max_size=ApiOrigin.REQUEST_LIMIT_BYTES)
             edge.router.add_route("*", "/{path:.*}", api.handle)
             async with TestClient(TestServer(edge)) as client:
                 await check(client)
