@@ -84,7 +84,7 @@ def open_data_set(source: Source) -> DataSet:
     if transfer_syntax_uid in DEFLATED:
         inflated = inflate(source, offset)
         return DataSet(inflated, offset, EXPLICIT_LITTLE, transfer_syntax_uid, deflated=True)
-    if first and not _may_begin_instance(first):
+    if len(first) == 8 and not _may_begin_instance(first):
         raise Malformed("Not a data set: its first element comes after SOP Class UID.")
     encoding = _encoding(first, transfer_syntax_uid)
     if not transfer_syntax_uid:
