@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from typing import IO
 
 from localstack.local_settings import LocalSettings, SetupFailure
@@ -15,6 +16,7 @@ from localstack.local_settings import LocalSettings, SetupFailure
 NODE_MAJOR = 20
 FREE_BYTES_FIRST = 3_000_000_000
 FREE_BYTES = 500_000_000
+STOPPING_S = 3
 
 
 def check_tools() -> None:
@@ -86,15 +88,21 @@ def check_disk(settings: LocalSettings) -> None:
 def lock_state(settings: LocalSettings) -> IO[str]:
     """Claim the state directory until the returned file is closed, which the end of the process does at the latest.
 
+    A platform that is just stopping is waited for.
+
     Raises
     ------
     SetupFailure
         If another platform has it.
     """
     lock = (settings.state_dir / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise SetupFailure(f"A platform already runs on {settings.state_dir}; stop it first.") from error
-    return lock
+    deadline = time.monotonic() + STOPPING_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except OSError as error:
+            if time.monotonic() > deadline:
+                lock.close()
+                raise SetupFailure(f"A platform already runs on {settings.state_dir}; stop it first.") from error
+        time.sleep(0.1)

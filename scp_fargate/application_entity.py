@@ -54,7 +54,10 @@ class RunningEntity:
         self.server.shutdown()
         self.archive.logger.info("stopping", extra={"associations": len(open_associations)})
         deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and any(association.is_alive() for association in open_associations):
+        # A connection that has not asked for an association (a port probe) deserves no grace.
+        while time.monotonic() < deadline and any(
+            each.is_alive() and each.is_established for each in open_associations
+        ):
             time.sleep(0.05)
         for association in open_associations:
             if association.is_alive():
