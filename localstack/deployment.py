@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from infra.cdk import gateway_responses
 from localstack.environments import digest_of_files, install_npm
 from localstack.local_settings import ACCOUNT, REGION, ROOT, LocalSettings, SetupFailure
 from localstack.processes import run_to_end
@@ -81,6 +82,7 @@ async def deploy(settings: LocalSettings) -> bool:
     await _cdk(settings, "synth", STACK, "--quiet", "--output", str(output), *_context_arguments(settings))
     await _cdk(settings, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", str(output))
     await _cdk(settings, "deploy", STACK, "--app", str(output), "--require-approval", "never", "--method", "direct")
+    await asyncio.to_thread(_put_gateway_responses, settings)
     await asyncio.to_thread(flush, settings)
     record.write_text(json.dumps(digest))
     return True
@@ -110,6 +112,17 @@ def flush(settings: LocalSettings) -> None:
     if not settings.aws_endpoint:
         with urlopen(Request(f"{settings.aws_endpoint_url}/_sansfilm/flush", method="POST"), timeout=60):  # noqa: S310
             pass
+
+
+def _put_gateway_responses(settings: LocalSettings) -> None:
+    """The emulator leaves them out of the stack."""
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack_outputs(settings)}
+    api = client(settings, "apigateway")
+    for response_type in gateway_responses.RESPONSE_TYPES:
+        api.put_gateway_response(
+            restApiId=outputs["RestApiId"], responseType=response_type, **gateway_responses.for_api()
+        )
+    api.create_deployment(restApiId=outputs["RestApiId"], stageName=outputs["RestApiStage"])
 
 
 def _is_deployed(settings: LocalSettings) -> bool:

@@ -105,7 +105,13 @@ def build(environment: dict[str, str]) -> web.Application:
     async def with_origins(app: web.Application) -> AsyncIterator[None]:
         connector = TCPConnector(limit=256, keepalive_timeout=60)
         timeout = ClientTimeout(total=None, connect=5)
-        async with ClientSession(timeout=timeout, auto_decompress=False, connector=connector) as session:
+        async with ClientSession(
+            timeout=timeout,
+            auto_decompress=False,
+            connector=connector,
+            # Whether an answer may be compressed is the caller's choice.
+            skip_auto_headers=("Accept-Encoding", "User-Agent"),
+        ) as session:
             app[ORIGINS] = Origins(
                 ApiOrigin(session, environment["SANSFILM_API_URL"]),
                 ObjectOrigin(

@@ -71,6 +71,7 @@ class ApiOrigin:
             headers["Authorization"] = granted
         headers.setdefault("Accept", "*/*")
         headers["X-Forwarded-For"] = request.remote or ""
+        headers["X-Viewer-Address"] = request.remote or ""
         headers["X-Request-Id"] = request[REQUEST_ID]
         try:
             body = BytesIO(await request.read()) if request.can_read_body else None

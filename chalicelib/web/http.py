@@ -123,10 +123,8 @@ def query_value(request: Request, name: str) -> str:
 
 def client_address(request: Request) -> str:
     """Address of the caller: as the edge saw it, which replaces what callers claim, else as API Gateway saw it."""
-    viewer = str(request.headers.get("cloudfront-viewer-address", ""))
-    if viewer:
-        return viewer.rpartition(":")[0]
-    return str((request.context.get("identity") or {}).get("sourceIp", ""))
+    viewer = str(request.headers.get("x-viewer-address", ""))
+    return viewer or str((request.context.get("identity") or {}).get("sourceIp", ""))
 
 
 def signed_in(request: Request) -> Session:

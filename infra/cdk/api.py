@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from chalice.cdk import Chalice
 from constructs import Construct
 
+from infra.cdk import gateway_responses
 from infra.cdk.config import Config
 from infra.cdk.functions import function_log_group, service_role
 from infra.cdk.tagging import tag_component
@@ -66,6 +67,7 @@ class DicomWebApi(Construct):
     def _configure_rest_api(self, config: Config) -> None:
         api = self.chalice.get_resource("RestAPI")
         api.add_property_override("BinaryMediaTypes", ["*/*"])
+        api.add_property_override("GatewayResponses", gateway_responses.for_stack())
         api.add_property_override("TracingEnabled", True)
         api.add_property_override(
             "AccessLogSetting", {"DestinationArn": self.access_log.log_group_arn, "Format": ACCESS_LOG_FORMAT}

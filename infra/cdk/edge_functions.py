@@ -23,6 +23,7 @@ function handler(event) {
     }
     request.headers.authorization = {value: 'Bearer ' + cookie.value};
   }
+  request.headers['x-viewer-address'] = {value: event.viewer.ip};
   if (!request.headers.accept) request.headers.accept = {value: '*/*'};
   return request;
 }

@@ -102,3 +102,23 @@ def test_another_platforms_token_is_worth_nothing(platform: RunningPlatform) -> 
     for token in ("", "x", "eyJhbGciOiJub25lIn0.e30."):
         headers = {"Authorization": f"Bearer {token}"}
         assert requests.get(f"{platform.url}/dicomweb/studies", headers=headers, timeout=30).status_code in {401, 403}
+
+
+@pytest.mark.parametrize("path", ["/dicomweb/studies", "/api/session", "/api/no-such-route"])
+def test_what_api_gateway_answers_by_itself_is_a_problem(platform: RunningPlatform, path: str) -> None:
+    answer = requests.get(platform.url + path, timeout=30)
+    assert answer.status_code in {401, 403, 404}
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, None), ("identity", None), ("gzip", "gzip")])
+def test_answers_are_compressed_for_who_asks(platform: RunningPlatform, asked: str | None, given: str | None) -> None:
+    session = requests.Session()
+    session.headers.clear()
+    request = requests.Request("GET", f"{platform.url}/api/openapi.json").prepare()
+    if asked:
+        request.headers["Accept-Encoding"] = asked
+    answer = session.send(request, timeout=30)
+    assert answer.headers.get("Content-Encoding") == given
+    assert answer.json()["openapi"].startswith("3.1")

@@ -30,7 +30,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def post_session(http: HttpClient, username: str, password: str, address: str = "192.0.2.1") -> Any:
-    headers = {**JSON, "CloudFront-Viewer-Address": f"{address}:4711"}
+    headers = {**JSON, "X-Viewer-Address": address}
     body = json.dumps({"username": username, "password": password})
     return http.post("/api/session", headers=headers, body=body.encode())
 

@@ -114,12 +114,13 @@ def test_both_edges_treat_cookies_alike(method: str, site: str | None, cookie: s
     present = CIMultiDict({name: value for name, value in headers.items() if value is not None})
     cookies = {} if cookie is None else {"__Host-sansfilm": cookie}
     event = {
+        "viewer": {"ip": "198.51.100.1"},
         "request": {
             "method": method,
             "uri": "/api/session",
             "headers": {name.lower(): {"value": value} for name, value in present.items()},
             "cookies": {name: {"value": value} for name, value in cookies.items()},
-        }
+        },
     }
     answer = _run_function(edge_functions.COOKIE_TO_AUTHORIZATION, event)
     try:
@@ -129,6 +130,7 @@ def test_both_edges_treat_cookies_alike(method: str, site: str | None, cookie: s
         assert json.loads(answer["body"])["status"] == 403
     else:
         assert answer["headers"].get("authorization", {}).get("value") == local
+        assert answer["headers"]["x-viewer-address"] == {"value": "198.51.100.1"}
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def request(headers: dict[str, str] | None = None, query: dict[str, list[str]] |
     ("headers", "address"),
     [
         ({}, "192.0.2.1"),
-        ({"CloudFront-Viewer-Address": "198.51.100.1:443"}, "198.51.100.1"),
-        ({"CloudFront-Viewer-Address": "2001:db8::1:443"}, "2001:db8::1"),
+        ({"X-Viewer-Address": "198.51.100.1"}, "198.51.100.1"),
+        ({"X-Viewer-Address": "2001:db8::1"}, "2001:db8::1"),
         ({"X-Forwarded-For": "203.0.113.1"}, "192.0.2.1"),
     ],
 )
