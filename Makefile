@@ -31,7 +31,7 @@ run: $(SETUP) ## Start the whole platform in the foreground (Ctrl-C stops it, da
 test: $(SETUP) ## Run every check and test
 	@sh tests/system_packages.sh
 	@$(BIN)/python -m localstack install
-	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest
 
 bench: $(SETUP) ## Benchmarks against peers, written under bench/results/

@@ -26,13 +26,13 @@ def build_app(app: App) -> App:
     os.environ.setdefault("AWS_DEFAULT_REGION", config.region)  # Chalice's packaging wants one
     tag_project(app, config)
     environment = Environment(account=config.account or os.environ.get("CDK_DEFAULT_ACCOUNT"), region=config.region)
-    common = {"config": config, "env": environment, "termination_protection": config.is_production}
+    protected = config.is_production
     wanted = set(config.stacks.split(","))
-    archive = ArchiveStack(app, ARCHIVE, **common)
+    archive = ArchiveStack(app, ARCHIVE, config=config, env=environment, termination_protection=protected)
     if INGEST in wanted:
-        IngestStack(app, INGEST, archive=archive, **common)
+        IngestStack(app, INGEST, archive=archive, config=config, env=environment, termination_protection=protected)
     if EDGE in wanted:
-        EdgeStack(app, EDGE, archive=archive, **common)
+        EdgeStack(app, EDGE, archive=archive, config=config, env=environment, termination_protection=protected)
     return app
 
 

@@ -64,8 +64,7 @@ class ArchiveStack(Stack):
             memory_mb=2048,
             description="Decodes and renders frames",
         )
-        self.storage.index.grant_read_data(made.role)
-        grants.objects(made.role, self.storage, read=["archive/*", "index/*"], write=["assembled/*"])
+        grants.objects(made.role, self.storage, read=["archive/*"], write=["assembled/*"])
         return made
 
     def _index_instance(self) -> EventFunction:
@@ -111,7 +110,7 @@ class ArchiveStack(Stack):
         made.consume(self.study_ready_queue.queue, batch_size=5, window=Duration.seconds(0))
         self.storage.index.grant_read_write_data(made.role)
         self.storage.registry.grant_read_write_data(made.role)
-        self.storage.ledger.grant_read_write_data(made.role)
+        grants.append_to_ledger(made.role, self.storage)
         self.study_ready_queue.queue.grant_send_messages(made.role)
         grants.objects(
             made.role, self.storage, read=["archive/*", "index/*", "metadata/*"], write=["index/*", "metadata/*"]

@@ -40,6 +40,13 @@ def send_sms(role: iam.IGrantable) -> None:
     )
 
 
+def append_to_ledger(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role add lines to the ledger: it may delete none (docs/adr/0004)."""
+    actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    _allow(role.grant_principal, actions, [storage.ledger.table_arn])
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
 def sign_sessions(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role issue sessions."""
     _allow(role.grant_principal, ["kms:Sign", "kms:GetPublicKey"], [storage.session_key.key_arn])

@@ -185,7 +185,7 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
         ("ApiHandlerRole", r"sns:|s3:Delete|sqs:(Send|Receive|Delete)|iam:"),
         ("IndexInstanceRole", r"sns:|s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
-        ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:(Put|Update|Delete|BatchWrite)|kms:Sign"),
+        ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:|kms:Sign"),
         ("TaskTaskRole", r"sns:|sqs:|s3:(Get|List|Delete)|dynamodb:(Put|Update|Delete|Batch|Scan)|kms:Sign"),
     ],
 )
@@ -204,6 +204,14 @@ def test_the_ingest_containers_write_instances_and_refused_bytes_only(templates:
         for resource in statement["Resource"]
     ]
     assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected"]  # type: ignore[index]
+
+
+def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
+    (ledger,) = [name for name, _ in _resources(templates, "AWS::DynamoDB::Table") if "Ledger" in name]
+    for role in ("ApiHandlerRole", "StudyReadyRole", "IndexInstanceRole", "RenderedRole"):
+        for statement in _policies_of(templates, role):
+            if ledger in json.dumps(statement.get("Resource", "")):
+                assert not [action for action in _actions(statement) if re.search("Delete|BatchWrite", action)]
 
 
 def test_sms_may_be_sent_to_phones_and_not_to_topics(templates: Templates) -> None:
