@@ -91,8 +91,9 @@ def fill_credentials(page: Page, username: str, password: str) -> None:
     page.keyboard.press("Enter")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    # Playwright runs an event loop in this thread: none of it may be left for the tests that come after.
     if not Path(CHROMIUM).exists():
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
