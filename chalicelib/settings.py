@@ -33,6 +33,8 @@ class Settings:
     public_url: str = "http://127.0.0.1:8080"
     """Origin that callers use, without a trailing slash."""
     sms_sender: str = "SansFilm"
+    sms_within_days: int = 7
+    """Nobody is told of an exam that arrived longer ago: a rebuild of the index is no arrival."""
     sms_quiet_hours: str = "20-8"
     """Hours in Paris during which no SMS is sent, "" for none (docs/adr/0005)."""
     study_quiet_s: int = 300

@@ -100,7 +100,6 @@ class ObjectOrigin:
                 for name in ANSWERED:
                     if name in answer.headers:
                         response.headers[name] = answer.headers[name]
-                response.headers.setdefault("Cache-Control", "private, max-age=3600")
                 self._prepare(request, response)
                 await response.prepare(request)
                 if request.method == "GET":

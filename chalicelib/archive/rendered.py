@@ -54,7 +54,7 @@ def parse_rendering(query: Mapping[str, Sequence[str]], is_thumbnail: bool = Fal
     if is_thumbnail and viewport is None:
         viewport = (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
     quality = values.get("quality", str(DEFAULT_QUALITY))
-    if not quality.isdigit() or not 1 <= int(quality) <= 100:
+    if not (quality.isascii() and quality.isdigit() and len(quality) <= 3 and 1 <= int(quality) <= 100):
         raise BadRequest("quality must be an integer from 1 to 100.")
     return RenderingParameters(
         int(quality), _window(values["window"]) if "window" in values else None, viewport, region

@@ -115,10 +115,10 @@ def _instances_body(records: Iterable[InstanceRecord], count: int, accept: Seque
     chosen_records = list(records)
     syntaxes = sorted({record.transfer_syntax_uid for record in chosen_records})
     offers = [Representation(DICOM, True, syntax) for syntax in syntaxes]
-    wanted = next((r for r in accept if r.covers(DICOM, multipart=True)), None)
-    if wanted is None:
+    wanted = {r.transfer_syntax for r in accept if r.covers(DICOM, multipart=True)}
+    if not wanted:
         raise not_acceptable(offers)
-    if wanted.transfer_syntax not in ("", ANY_SYNTAX) and any(wanted.transfer_syntax != syntax for syntax in syntaxes):
+    if not wanted & {"", ANY_SYNTAX} and not wanted.issuperset(syntaxes):
         raise not_acceptable([Representation(DICOM, True, ANY_SYNTAX), *offers])
     parts = [_instance_part(record, base_url) for record in chosen_records]
     return multipart_body(parts, DICOM, etag_of(base_url, *(record.object_key for record in chosen_records)))
@@ -139,7 +139,7 @@ def frame_numbers(text: str) -> list[int]:
     [0, 2]
     """
     parts = text.split(",")
-    if len(parts) > MAXIMUM_INSTANCES or not all(p.isascii() and p.isdigit() and 0 < int(p) < 10**9 for p in parts):
+    if len(parts) > MAXIMUM_INSTANCES or not all(p.isascii() and p.isdigit() and len(p) < 10 and int(p) for p in parts):
         raise BadRequest("The frame list must be positive integers separated by commas.")
     return [int(part) - 1 for part in parts]
 
@@ -268,10 +268,10 @@ def retrieve_bulk_data(
     return single_part_body(body_parts[0], etag)
 
 
-def encapsulated_document(record: InstanceRecord, accept: Sequence[MediaRange]) -> Body:
+def encapsulated_document(objects: ObjectStore, record: InstanceRecord, accept: Sequence[MediaRange]) -> Body:
     """The document of an encapsulated instance as its rendered form (PS3.18 8.7.4), e.g. application/pdf."""
     media_type = choose(accept, [Representation(_document_type(record))]).media_type
-    part = Part(PartHeader(media_type), (ByteRange(record.object_key, *record.bulk_data[DOCUMENT]),))
+    part = Part(PartHeader(media_type), (_bulk_piece(objects, record, DOCUMENT),))
     return single_part_body(part, etag_of(record.object_key, DOCUMENT, media_type))
 
 

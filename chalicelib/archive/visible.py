@@ -44,20 +44,25 @@ def visible_study(reader: IndexReader, scope: Scope, study_instance_uid: str) ->
     raise NotFound("There is no such study.")
 
 
+def _study_is_visible(reader: IndexReader, scope: Scope, hospital: str, study_instance_uid: str) -> bool:
+    """Whether a study may be seen: its own row decides for all that is in it; a whole hospital needs no look."""
+    if hospital in scope.hospitals:
+        return True
+    study = reader.study(hospital, study_instance_uid)
+    return study is not None and scope.permits(
+        hospital, study_instance_uid, study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)
+    )
+
+
 def visible_series(
     reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str
 ) -> SeriesRecord:
     """A series of a visible study; raises as `visible_study`."""
     _check_uids(study_instance_uid, series_instance_uid)
     for hospital in scope.candidate_hospitals():
-        if hospital in scope.hospitals:
-            series = reader.series(hospital, study_instance_uid, series_instance_uid)
-        else:
-            study = reader.study(hospital, study_instance_uid)
-            permitted = study is not None and scope.permits(
-                hospital, study_instance_uid, study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)
-            )
-            series = reader.series(hospital, study_instance_uid, series_instance_uid) if permitted else None
+        if not _study_is_visible(reader, scope, hospital, study_instance_uid):
+            continue
+        series = reader.series(hospital, study_instance_uid, series_instance_uid)
         if series:
             return series
     raise NotFound("There is no such series.")
@@ -66,16 +71,13 @@ def visible_series(
 def visible_instance(
     reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
 ) -> InstanceRecord:
-    """An instance by one read of the index per hospital of the scope; raises as `visible_study`."""
+    """An instance by one read of the index, two where the scope is of patients; raises as `visible_study`."""
     _check_uids(study_instance_uid, series_instance_uid, sop_instance_uid)
     for hospital in scope.candidate_hospitals():
+        if not _study_is_visible(reader, scope, hospital, study_instance_uid):
+            continue
         record = reader.instance(hospital, study_instance_uid, series_instance_uid, sop_instance_uid)
-        if record and scope.permits(
-            hospital,
-            study_instance_uid,
-            _first_value(record.dicom_json, PATIENT_ID),
-            _first_value(record.dicom_json, ISSUER_OF_PATIENT_ID),
-        ):
+        if record:
             return record
     raise NotFound("There is no such instance.")
 

@@ -39,12 +39,15 @@ class CloudFrontUrlSigner:
 
             try:
                 secret = json.loads(self._secrets.get_secret_value(SecretId=self._secret_name)["SecretString"])
+                private_key = load_pem_private_key(secret["private_key"].encode(), password=None)
+                key_pair_id = str(secret["key_pair_id"])
             except (ClientError, BotoCoreError) as error:
                 raise Unavailable("The key that signs addresses of objects cannot be read.") from error
-            private_key = load_pem_private_key(secret["private_key"].encode(), password=None)
+            except (KeyError, TypeError, ValueError) as error:
+                raise Unavailable("The key that signs addresses of objects was not put into its secret.") from error
             if not isinstance(private_key, RSAPrivateKey):
-                raise TypeError("CloudFront signs with RSA keys")
-            self._key_pair, self._read_at = (secret["key_pair_id"], private_key), time.monotonic()
+                raise Unavailable("The key that signs addresses of objects is not an RSA key.")
+            self._key_pair, self._read_at = (key_pair_id, private_key), time.monotonic()
         return self._key_pair
 
     def signed_url(self, key: str) -> str:

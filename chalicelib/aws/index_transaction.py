@@ -16,6 +16,7 @@ from chalicelib.aws.update_expression import Update, number
 
 MODALITY = "00080060"
 _PATIENT_ID = "00100020"
+_ISSUER_OF_PATIENT_ID = "00100021"
 _ACCESSION_NUMBER = "00080050"
 
 
@@ -78,8 +79,11 @@ def _conflict_reason(record: InstanceRecord, guard: Item | None, study_attribute
         if guard["series_instance_uid"]["S"] != record.keys.series_instance_uid:
             return "other-series"
         return "" if guard["digest"]["S"] == record.digest else "other-bytes"
-    known, given = text(study_attributes, _PATIENT_ID), text(record.dicom_json, _PATIENT_ID)
-    return "other-patient" if known and given and known != given else ""
+    for tag in (_PATIENT_ID, _ISSUER_OF_PATIENT_ID):
+        known, given = text(study_attributes, tag), text(record.dicom_json, tag)
+        if known and given and known != given:
+            return "other-patient"
+    return ""
 
 
 def writes(plan: Plan, table: str, bodies: Mapping[str, bytes | None]) -> list[dict[str, Any]]:

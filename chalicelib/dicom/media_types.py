@@ -124,7 +124,10 @@ def parse_accept(header: str) -> list[MediaRange]:
 def accepted(header: str, query: Mapping[str, Sequence[str]]) -> list[MediaRange]:
     """What the caller accepts: the `accept` query parameter wins over the header (PS3.18 8.3.3.1)."""
     values = query.get("accept")
-    return parse_accept(", ".join(values).replace(" ", "+") if values else header)
+    # A plus sign that was not percent-encoded arrives as a space.
+    return parse_accept(
+        ", ".join(re.sub(r"(?<=\w) (?=json|xml)", "+", value) for value in values) if values else header
+    )
 
 
 def choose(ranges: Iterable[MediaRange], offers: Sequence[Representation]) -> Representation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
@@ -105,6 +105,9 @@ def _record_exam(parts: Parts, study: StudyRecord) -> None:
 
 
 def _announce(parts: Parts, study: StudyRecord, now: datetime) -> str:
+    arrived = datetime.fromtimestamp(study.first_received_at_ms / 1000, UTC)
+    if now - arrived > timedelta(days=parts.settings.sms_within_days):
+        return "arrived-long-ago"
     wait = wait_s(now, parts.settings.sms_quiet_hours)
     if wait and _may_be_announced(parts, study):
         _put_off(parts, study, wait)

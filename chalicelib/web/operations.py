@@ -86,7 +86,7 @@ def healthz() -> Response:
         "registry": _state(lambda: wiring.registry().hospital("-")),
         "ledger": _state(lambda: wiring.ledger().head("-")),
         "index": _state(lambda: wiring.index_reader().study("-", "0")),
-        "archive": _state(lambda: wiring.object_store().head("healthz")),
+        "archive": _state(lambda: wiring.object_store().head("assembled/healthz")),
     }
     healthy = all(state == "ok" for state in parts.values())
     status = "ok" if healthy else "unavailable"

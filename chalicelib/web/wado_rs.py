@@ -209,7 +209,7 @@ def _deliver_rendered(record: InstanceRecord, frame: int, is_thumbnail: bool) ->
     parameters = rendered.parse_rendering(query, is_thumbnail)
     accept = _accept(query)
     if "00420011" in record.bulk_data and not is_thumbnail:
-        return _deliver(retrieve.encapsulated_document(record, accept))
+        return _deliver(retrieve.encapsulated_document(wiring.object_store(), record, accept))
     media_type = rendered.rendered_media_type(accept)
     etag = rendered.rendered_etag(record, frame, parameters, media_type)
     if _is_known_to_caller(etag):

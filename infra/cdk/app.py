@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -36,12 +37,27 @@ def build_app(app: App) -> App:
     return app
 
 
+def platform_of(app: App) -> str:
+    """Platform of the Lambda packages, "" for this machine's own.
+
+    Raises
+    ------
+    SystemExit
+        If packages for production would be built for a machine that is none of Lambda's.
+    """
+    config = Config.from_context(app.node)
+    this = (platform.system(), platform.machine())
+    if config.is_production and not config.lambda_platform and this != ("Linux", "x86_64"):
+        sys.exit(f"Lambda runs on Linux x86_64: pass --context lambda_platform={lambda_build.AWS_PLATFORM}.")
+    return config.lambda_platform
+
+
 def main() -> None:
     """Synthesise."""
     app = App()
     with lambda_build.exclusive(), tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)  # Chalice leaves its intermediate files in the working directory
-        lambda_build.build_all(app.node.try_get_context("lambda_platform") or "")
+        lambda_build.build_all(platform_of(app))
         build_app(app).synth()
         _forget_old_packages()
 

@@ -19,8 +19,9 @@ from infra.cdk.tagging import tag_component
 from infra.lambda_build import PACKAGES
 
 PACKAGE = {package.name: package for package in PACKAGES}
-INDEX_TIMEOUT = Duration.seconds(60)
-STUDY_READY_TIMEOUT = Duration.seconds(120)
+INDEX_TIMEOUT = Duration.minutes(5)
+"""Fragments of a slide of gigabytes are walked to its end."""
+STUDY_READY_TIMEOUT = Duration.minutes(5)
 
 
 class ArchiveStack(Stack):
@@ -104,10 +105,10 @@ class ArchiveStack(Stack):
                 "SANSFILM_SMS_SENDER": self.config.sms_sender,
             },
             timeout=STUDY_READY_TIMEOUT,
-            memory_mb=1024,
+            memory_mb=3008,  # metadata of a series of thousands is composed in memory
             description="Finishes studies that are quiet: metadata, ledger line, SMS",
         )
-        made.consume(self.study_ready_queue.queue, batch_size=5, window=Duration.seconds(0))
+        made.consume(self.study_ready_queue.queue, batch_size=1, window=Duration.seconds(0))
         self.storage.index.grant_read_write_data(made.role)
         self.storage.registry.grant_read_write_data(made.role)
         grants.append_to_ledger(made.role, self.storage)

@@ -22,6 +22,7 @@ function handler(event) {
       };
     }
     request.headers.authorization = {value: 'Bearer ' + cookie.value};
+    delete request.cookies['__Host-sansfilm'];
   }
   request.headers['x-viewer-address'] = {value: event.viewer.ip};
   if (!request.headers.accept) request.headers.accept = {value: '*/*'};

@@ -279,12 +279,11 @@ def test_the_handler_fails_messages_one_by_one(cloud: Cloud, hospital: None, mon
             for n, body in enumerate(bodies)
         ]
     }
-    past = datetime.now(UTC) + timedelta(days=365)
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return past
+            return QUIET
 
     monkeypatch.setattr(study_ready, "datetime", Clock)
 
@@ -307,3 +306,10 @@ def test_the_queue_leads_to_the_handler(cloud: Cloud, hospital: None) -> None:
         "study_instance_uid": exam.study,
         "last_received_at_ms": RECEIVED_MS,
     }
+
+
+@pytest.mark.usefixtures("hospital")
+def test_a_rebuild_of_the_index_tells_nobody_of_exams_that_arrived_long_ago(cloud: Cloud) -> None:
+    exam = new_exam()
+    assert exam.finish(parts(), QUIET + timedelta(days=8)) == "arrived-long-ago"
+    assert (lines_of(exam), len(sent(cloud, exam.phone_number))) == (1, 0)

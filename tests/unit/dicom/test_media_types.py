@@ -109,3 +109,12 @@ def test_printed_ranges_are_read_back(items: list[tuple[str, str, int]]) -> None
 )
 def test_frames_have_the_media_type_of_their_syntax(syntax: str, media_type: str) -> None:
     assert frame_media_type(syntax) == media_type
+
+
+def test_spaces_of_the_query_parameter_are_kept_where_they_are_no_plus_sign() -> None:
+    (wanted,) = accepted("*/*", {"accept": ['multipart/related; type="application/dicom"; transfer-syntax=*']})
+    assert (wanted.media_type, wanted.transfer_syntax) == ("application/dicom", "*")
+    assert [r.media_type for r in accepted("*/*", {"accept": ["image/png", "image/jpeg"]})] == [
+        "image/png",
+        "image/jpeg",
+    ]
