@@ -12,7 +12,7 @@ from chalicelib.archive.model import ByteRange, InstanceRecord, ObjectHead, Rend
 class ObjectStore(Protocol):
     """The archive bucket. Every method raises `errors.Unavailable` when the service does not answer."""
 
-    def put_if_absent(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+    def put_if_absent(self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Write with a checksum unless the key exists (If-None-Match: *); return whether it was written."""
 
     def put(self, key: str, body: bytes, content_type: str, content_encoding: str = "") -> None:

@@ -21,14 +21,16 @@ class ReceivedInstance:
     """An instance as it arrived."""
 
     hospital: str
-    body: bytes
-    """A whole DICOM file (PS3.10); its data set is stored as it is."""
+    body: bytes | memoryview
+    """A whole DICOM file (PS3.10), in memory or mapped from a file; its data set is stored as it is."""
     correlation_id: str
     calling_ae_title: str = ""
     sop_class_uid: str = ""
     """Affected SOP Class UID of the request, `""` where the protocol has none."""
     sop_instance_uid: str = ""
     """Affected SOP Instance UID of the request, `""` where the protocol has none."""
+    study_instance_uid: str = ""
+    """Study that the request names (STOW-RS), `""` where it names none."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def _check(received: ReceivedInstance) -> tuple[DataSet, Identifiers]:
 
 def _check_against_request(received: ReceivedInstance, identifiers: Identifiers) -> None:
     for name, requested, found in (
+        ("Study Instance UID", received.study_instance_uid, identifiers.study_instance_uid),
         ("SOP Class UID", received.sop_class_uid, identifiers.sop_class_uid),
         ("SOP Instance UID", received.sop_instance_uid, identifiers.sop_instance_uid),
     ):

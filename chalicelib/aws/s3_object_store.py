@@ -33,7 +33,9 @@ class S3ObjectStore:
         self._client: Any = client
         self._bucket = bucket
 
-    def put_if_absent(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+    def put_if_absent(
+        self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]
+    ) -> bool:
         """Write with a SHA-256 checksum unless the key exists; return whether it was written.
 
         Bodies above 64 MiB go up in parts, so that a lost connection costs a part, and are completed if absent.
@@ -47,7 +49,9 @@ class S3ObjectStore:
                 time.sleep(random.uniform(0.02, 0.2) * (attempt + 1))  # noqa: S311
         raise AssertionError("unreachable")
 
-    def _put_if_absent_once(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+    def _put_if_absent_once(
+        self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]
+    ) -> bool:
         if len(body) > SINGLE_PUT_BYTES:
             if self.head(key):
                 return False
@@ -57,7 +61,7 @@ class S3ObjectStore:
                 self._client.put_object,
                 Bucket=self._bucket,
                 Key=key,
-                Body=body,
+                Body=bytes(body),
                 ContentType=content_type,
                 Metadata=dict(metadata),
                 ChecksumAlgorithm="SHA256",
@@ -255,10 +259,10 @@ def _object_head(key: str, answer: Mapping[str, Any], size_bytes: int) -> Object
     return ObjectHead(key, size_bytes, modified_ms, dict(answer.get("Metadata", {})))
 
 
-def _slices(body: bytes) -> Iterator[bytes | ByteRange]:
+def _slices(body: bytes | memoryview) -> Iterator[bytes | ByteRange]:
     part_bytes = max(16 << 20, -(-len(body) // 10_000))
     for start in range(0, len(body), part_bytes):
-        yield body[start : start + part_bytes]
+        yield bytes(body[start : start + part_bytes])
 
 
 def _copies(key: str, start: int, end: int) -> Iterator[ByteRange]:
