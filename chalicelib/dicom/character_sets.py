@@ -120,10 +120,10 @@ class NotInRepertoire(ValueError):
 
 
 _ESCAPE_OF_CODEC = {
-    "latin_1": b"\x1b-A", "shift_jis": b"\x1b)I", "iso8859_2": b"\x1b-B", "iso8859_3": b"\x1b-C", 
-    "iso8859_4": b"\x1b-D", "iso8859_7": b"\x1b-F", "iso8859_6": b"\x1b-G", "iso8859_8": b"\x1b-H", "iso8859_5": b"\x1b-L",
-    "iso8859_9": b"\x1b-M", "tis_620": b"\x1b-T", "iso8859_15": b"\x1b-b", "euc_kr": b"\x1b$)C", "gb2312": b"\x1b$)A",
-    "iso2022_jp": b"", "iso2022_jp_2": b"",
+    "latin_1": b"\x1b-A", "shift_jis": b"\x1b)I", "iso8859_2": b"\x1b-B", "iso8859_3": b"\x1b-C",
+    "iso8859_4": b"\x1b-D", "iso8859_7": b"\x1b-F", "iso8859_6": b"\x1b-G", "iso8859_8": b"\x1b-H",
+    "iso8859_5": b"\x1b-L", "iso8859_9": b"\x1b-M", "tis_620": b"\x1b-T", "iso8859_15": b"\x1b-b",
+    "euc_kr": b"\x1b$)C", "gb2312": b"\x1b$)A", "iso2022_jp": b"", "iso2022_jp_2": b"",
 }  # fmt: skip
 """Escape sequence that designates a repertoire; Python's stateful codecs write theirs."""
 

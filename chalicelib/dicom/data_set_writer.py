@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.dicom.character_sets import NotInRepertoire
 from chalicelib.dicom.character_sets import encode as encode_text
 from chalicelib.dicom.elements import LONG_VRS
 
@@ -40,7 +41,13 @@ def encode_data_set(dataset: DicomJson, implicit_vr: bool, character_sets: Seque
 
 def _element(tag: str, attribute: DicomJson, implicit_vr: bool, character_sets: Sequence[str]) -> bytes:
     vr = attribute.get("vr") or "UN"
-    value = _value(vr, attribute, implicit_vr, character_sets)
+    try:
+        value = _value(vr, attribute, implicit_vr, character_sets)
+    except NotInRepertoire:
+        raise
+    except (ValueError, TypeError, struct.error):
+        # Devices write texts where numbers belong; what cannot be expressed is empty.
+        value = b""
     if len(value) % 2:
         value += b"\0" if vr in _ZERO_PADDED else b" "
     head = struct.pack("<HH", int(tag[:4], 16), int(tag[4:], 16))
