@@ -43,12 +43,20 @@ class Settings:
     """Address that the ingest service listens on (DIMSE and its HTTP port)."""
     dicom_port: int = 11112
     ingest_http_port: int = 8081
-    """Health and counts of the ingest service."""
+    """STOW-RS, health and counts of the ingest service."""
     ae_title: str = "SANSFILM"
     """Called AE title that callers must use."""
     maximum_associations: int = 100
     receive_limit_bytes: int = 2 << 30
     """Data sets under way in one ingest process, together; what goes beyond is refused (0xA700)."""
+    spool_dir: str = ""
+    """Folder for the parts of STOW-RS requests until they are whole, "" for the system's."""
+    spool_limit_bytes: int = 16 << 30
+    """Parts of STOW-RS requests under way in one ingest process, together; what goes beyond is refused."""
+    c_store_path: str = "own"
+    """`own`: C-STORE has its own way from the socket to S3; `pynetdicom`: the plain one (docs/adr/0010)."""
+    ingest_processes: int = 0
+    """Processes that share the ingest port; 0: one a CPU."""
     shutdown_grace_s: int = 25
     """Time for running associations to finish after SIGTERM; Fargate allows 30 s by default."""
 

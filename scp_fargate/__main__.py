@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 from chalicelib import wiring
@@ -14,7 +15,7 @@ from scp_fargate.application_entity import RunningEntity, listen
 from scp_fargate.association import Archive, Memory
 from scp_fargate.callers import Callers
 from scp_fargate.counts import Counts
-from scp_fargate.health import serve_health
+from scp_fargate.http_server import serve_http
 
 METRICS_EVERY_S = 10
 
@@ -34,13 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
         counts=Counts(),
         logger=logger,
         memory=Memory(settings.receive_limit_bytes),
+        own_c_store_path=settings.c_store_path == "own",
     )
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
         entity = listen(settings, archive)
-        health = serve_health(settings.dicom_host, settings.ingest_http_port, lambda: _report(entity, stopping))
+        http = serve_http(settings, archive.objects, archive.counts, logger, lambda: _report(entity, stopping))
     except OSError as error:
         ports = f"{settings.dicom_port} or {settings.ingest_http_port} of {settings.dicom_host}"
         print(f"Port {ports} cannot be used: {error.strerror}.", file=sys.stderr)
@@ -48,8 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     logger.info("listening", extra=_place(settings))
     while not stopping.wait(METRICS_EVERY_S):
         archive.counts.send()
+    deadline = time.monotonic() + settings.shutdown_grace_s
     entity.stop(settings.shutdown_grace_s)
-    health.shutdown()
+    http.stop(max(1.0, deadline - time.monotonic()))
     logger.info("stopped", extra=archive.counts.snapshot())
     return 0
 
@@ -66,10 +69,11 @@ def _report(entity: RunningEntity, stopping: threading.Event) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="python -m scp_fargate",
-        description="DICOM ingest service of the archive: C-ECHO and C-STORE, called AE title SANSFILM by default.",
+        description="Ingest service of the archive: C-ECHO, C-STORE and STOW-RS, called AE title SANSFILM by default.",
         epilog="Settings (environment): SANSFILM_DICOM_HOST (127.0.0.1), SANSFILM_DICOM_PORT (11112), "
         "SANSFILM_INGEST_HTTP_PORT (8081), SANSFILM_AE_TITLE (SANSFILM), SANSFILM_ARCHIVE_BUCKET, "
         "SANSFILM_REGISTRY_TABLE, SANSFILM_MAXIMUM_ASSOCIATIONS (100), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "
+        "SANSFILM_SPOOL_DIR, SANSFILM_SPOOL_LIMIT_BYTES (16 GiB), SANSFILM_SESSION_KEY_ID, SANSFILM_PUBLIC_URL, "
         "SANSFILM_SHUTDOWN_GRACE_S (25), SANSFILM_LOG_LEVEL (INFO); AWS_ENDPOINT_URL and the other variables of "
         "the AWS SDK.",
     )

@@ -196,7 +196,7 @@ def _delimiter_line(buffer: bytearray, after: int) -> tuple[str, int] | None:
     end = after
     while end < len(buffer) and end - after < LONGEST_PADDING and buffer[end] in b" \t":
         end += 1
-    rest = buffer[end : end + 2]
+    rest = bytes(buffer[end : end + 2])
     if rest == b"\r\n":
         return "part", end
     if len(rest) == 2 or (rest and rest not in (b"\r", b"-")) or end - after >= LONGEST_PADDING:
