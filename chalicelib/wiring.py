@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.lambda_renderer import LambdaRenderer
+    from chalicelib.aws.obstore_object_store import ObstoreObjectStore
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
     from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
@@ -44,12 +45,12 @@ def object_store() -> S3ObjectStore:
 
 
 @cache
-def ingest_object_store() -> S3ObjectStore:
+def ingest_object_store() -> ObstoreObjectStore:
     """The archive bucket for the ingest service: senders wait for the outcome and send again themselves."""
     from chalicelib.aws.clients import client
-    from chalicelib.aws.s3_object_store import S3ObjectStore
+    from chalicelib.aws.obstore_object_store import ObstoreObjectStore
 
-    return S3ObjectStore(client("s3", attempts=2), settings().archive_bucket)
+    return ObstoreObjectStore(client("s3", attempts=2), settings().archive_bucket)
 
 
 @cache

@@ -22,6 +22,7 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 from chalicelib.archive.ports import ObjectStore
 from scp_fargate import c_store
 from scp_fargate.counts import Counts
+from scp_fargate.p_data import StorageDul
 
 if TYPE_CHECKING:
     from scp_fargate.callers import Callers
@@ -43,6 +44,8 @@ class Archive:
     counts: Counts
     logger: Logger
     memory: Memory
+    own_c_store_path: bool = True
+    """False: C-STORE goes through pynetdicom as every other service does (docs/adr/0010-c-store-path.md)."""
 
 
 class Memory:
@@ -123,6 +126,22 @@ class BoundedDimse(DIMSEServiceProvider):
 class BoundedSocket(AssociationSocket):
     """Reads whole PDUs in large pieces, refuses absurd ones, gives up on a stalled peer."""
 
+    _unread = b""
+
+    def unread(self, data: bytes) -> None:
+        """Let `recv` return these bytes before anything else."""
+        self._unread = data + self._unread
+
+    def take_unread(self) -> bytes:
+        """What `unread` put back."""
+        data, self._unread = self._unread, b""
+        return data
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read."""
+        return bool(self._unread) or super().ready
+
     def recv(self, nr_bytes: int) -> bytearray:
         """Read exactly that many bytes, fewer when the connection ends.
 
@@ -135,7 +154,9 @@ class BoundedSocket(AssociationSocket):
             raise OSError(f"PDU of {nr_bytes} bytes")
         received = bytearray(nr_bytes)
         view = memoryview(received)
-        position = 0
+        position = min(len(self._unread), nr_bytes)
+        view[:position] = self._unread[:position]
+        self._unread = self._unread[position:]
         while position < nr_bytes:
             count = self.socket.recv_into(view[position : position + RECEIVE_CHUNK_BYTES])
             if not count:
@@ -156,6 +177,8 @@ class IncomingAssociation(Association):
         self.calling_ae_title = ""
         self.hospital = ""
         self.dimse = BoundedDimse(self, archive.memory)
+        if archive.own_c_store_path:
+            self.dul = StorageDul(self)
 
     def log(self, message: str, level: str = "info", **fields: Any) -> None:
         """One JSON line with the association's correlation id. Never pass a patient's data."""

@@ -38,6 +38,23 @@ class ObjectStore(Protocol):
         """
 
 
+    def stage(self) -> StagedUpload:
+        """Begin an object whose key is known only at its end."""
+
+
+class StagedUpload(Protocol):
+    """An object that arrives in parts; nothing of it is visible before `publish_if_absent`."""
+
+    def write(self, part: bytes) -> None:
+        """Append; every part but the last has at least 5 MiB."""
+
+    def publish_if_absent(self, key: str, content_type: str, metadata: Mapping[str, str]) -> bool:
+        """Make it an object of that key unless the key exists; return whether it was written. Then it is over."""
+
+    def abandon(self) -> None:
+        """Forget it; what fails here is left to the bucket's lifecycle rules. Safe to call at any time."""
+
+
 class IndexOutcome(Enum):
     """What became of an instance that was handed to the index."""
 

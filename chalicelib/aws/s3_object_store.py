@@ -16,6 +16,8 @@ from chalicelib.archive.model import ByteRange, ObjectHead
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from chalicelib.aws.s3_staged_upload import S3StagedUpload
+
 SMALLEST_PART_BYTES = 5 << 20
 """S3 refuses smaller parts but for the last one (EntityTooSmall)."""
 LARGEST_PART_BYTES = 1 << 30
@@ -33,9 +35,7 @@ class S3ObjectStore:
         self._client: Any = client
         self._bucket = bucket
 
-    def put_if_absent(
-        self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]
-    ) -> bool:
+    def put_if_absent(self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Write with a SHA-256 checksum unless the key exists; return whether it was written.
 
         Bodies above 64 MiB go up in parts, so that a lost connection costs a part, and are completed if absent.
@@ -147,6 +147,19 @@ class S3ObjectStore:
         self._upload_in_parts(key, self._upload_parts(parts), content_type, {}, if_absent=False)
         return size
 
+    def copy_if_absent(self, source: ByteRange, key: str, content_type: str, metadata: Mapping[str, str]) -> bool:
+        """Copy within the bucket, by the service, unless the key exists; return whether it was written."""
+        if self.head(key):
+            return False
+        parts = _copies(source.key, source.start, source.start + source.length)
+        return self._upload_in_parts(key, parts, content_type, metadata, if_absent=True) is not None
+
+    def stage(self) -> S3StagedUpload:
+        """Begin an object whose key is known only at its end."""
+        from chalicelib.aws.s3_staged_upload import S3StagedUpload
+
+        return S3StagedUpload(self, self._client, self._bucket)
+
     def _bytes_of(self, part: bytes | ByteRange) -> bytes:
         return part if isinstance(part, bytes) else self.read(part.key, part.start, part.length)
 
@@ -192,7 +205,7 @@ class S3ObjectStore:
         )  # fmt: skip
         target["UploadId"] = upload["UploadId"]
         try:
-            uploaded = [self._upload_part(target, number, part) for number, part in enumerate(parts, start=1)]
+            uploaded = [self.upload_part(target, number, part) for number, part in enumerate(parts, start=1)]
             condition = {"IfNoneMatch": "*"} if if_absent else {}
             answer = _call(
                 self._client.complete_multipart_upload, **target, MultipartUpload={"Parts": uploaded}, **condition
@@ -206,7 +219,8 @@ class S3ObjectStore:
             raise
         return str(answer["ETag"])
 
-    def _upload_part(self, target: Mapping[str, str], number: int, part: bytes | ByteRange) -> dict[str, Any]:
+    def upload_part(self, target: Mapping[str, str], number: int, part: bytes | ByteRange) -> dict[str, Any]:
+        """Upload a part, or copy it; return what completes the upload with it."""
         if isinstance(part, bytes):
             answer = _call(self._client.upload_part, **target, PartNumber=number, Body=part, ChecksumAlgorithm="SHA256")
         else:
