@@ -21,6 +21,7 @@ from aiohttp.typedefs import Handler, Middleware
 from chalicelib.settings import Settings
 from localstack.edge_api import ApiOrigin
 from localstack.edge_health import Health
+from localstack.edge_ingest import IngestOrigin, is_store
 from localstack.edge_objects import ObjectOrigin
 from localstack.edge_site import SecurityHeaders, Site
 from localstack.local_settings import ROOT
@@ -41,6 +42,7 @@ class Origins:
     """What the edge stands in front of."""
 
     api: ApiOrigin
+    ingest: IngestOrigin
     objects: ObjectOrigin
     site: Site
     health: Health
@@ -50,8 +52,8 @@ class Origins:
         path = request.path
         if path == "/healthz":
             return await self.health.handle(request)
-        if request.method == "POST" and (path == "/dicomweb/studies" or path.startswith("/dicomweb/studies/")):
-            return problem(501, "Storing by STOW-RS is not offered yet; send by DICOM (C-STORE).")
+        if is_store(request.method, path):
+            return await self.ingest.handle(request)
         if path.startswith(("/dicomweb/", "/api/")):
             return await self.api.handle(request)
         if path.startswith("/objects/"):
@@ -106,6 +108,7 @@ def build(environment: dict[str, str]) -> web.Application:
         prepare = lambda request, response: add_headers(headers, request, response)  # noqa: E731
         app["origins"] = Origins(
             ApiOrigin(session, environment["SANSFILM_API_URL"]),
+            IngestOrigin(session, f"http://127.0.0.1:{environment['SANSFILM_INGEST_HTTP_PORT']}"),
             ObjectOrigin(
                 session,
                 public_url=settings.public_url,

@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from aws_lambda_powertools import Logger
 
 from chalicelib import wiring
@@ -39,6 +40,7 @@ class HttpServer:
             If the port is in use.
         """
         self._report = report
+        self._requests = 0
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="stow-rs")
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, name="http", daemon=True)
@@ -53,8 +55,7 @@ class HttpServer:
     def stop(self, grace_s: float) -> None:
         """Take no new request, let those under way finish within the grace period, then cut them off."""
         if self._runner is not None:
-            self._runner._shutdown_timeout = grace_s  # what it was made with is longer
-            self._wait_for(self._runner.cleanup())
+            self._wait_for(self._stop(self._runner, grace_s))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -70,16 +71,35 @@ class HttpServer:
 
     async def _start(self, host: str, port: int, make_stow_rs: Callable[[Workers], StowRs]) -> None:
         stow_rs = make_stow_rs(Workers(self._executor))
-        app = web.Application()
+        app = web.Application(middlewares=[self._counted])
         for path in (STUDIES, f"{STUDIES}/{{study}}"):
             app.router.add_post(path, stow_rs.handle, expect_handler=stow_rs.expect)
         for path in ("/healthz", "/metrics"):
             app.router.add_get(path, self._health)
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # its tracebacks may quote a request
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, handle_signals=False, lingering_time=10)
+        runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, handle_signals=False, lingering_time=10, shutdown_timeout=1
+        )
         await runner.setup()
         await web.TCPSite(runner, host, port, backlog=128, reuse_address=True).start()
         self._runner = runner
+
+    async def _stop(self, runner: web.AppRunner, grace_s: float) -> None:
+        for site in list(runner.sites):
+            await site.stop()
+        # aiohttp's own shutdown reads no more of bodies that are on their way.
+        deadline = self._loop.time() + grace_s
+        while self._requests and self._loop.time() < deadline:
+            await asyncio.sleep(0.05)
+        await runner.cleanup()
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._requests += 1
+        try:
+            return await handler(request)
+        finally:
+            self._requests -= 1
 
     async def _health(self, request: web.Request) -> web.Response:
         """200 while the report's `status` is `ok`, else 503."""

@@ -22,6 +22,8 @@ class StoreOutcome:
     sop_instance_uid: str = ""
     failure_reason: int = SUCCESS
     warning_reason: int = 0
+    is_too_large: bool = False
+    """It passed what one process has room for."""
 
     @property
     def is_stored(self) -> bool:
@@ -32,8 +34,8 @@ class StoreOutcome:
 def status_code(outcomes: Sequence[StoreOutcome]) -> int:
     """Status of the response (PS3.18 table 10.5.3-1).
 
-    200 when all instances were stored, 202 when some were or with warnings, 409 when none was; 503 when none was for
-    want of resources alone, because the same request may succeed later.
+    200 when all instances were stored, 202 when some were or with warnings, 409 when none was; when none was because
+    all are too large 413, and 503 for want of resources alone, because the same request may succeed later.
 
     >>> stored, refused = StoreOutcome(), StoreOutcome(failure_reason=0xC003)
     >>> status_code([stored]), status_code([stored, refused]), status_code([refused])
@@ -43,6 +45,8 @@ def status_code(outcomes: Sequence[StoreOutcome]) -> int:
     if stored:
         has_warnings = any(outcome.warning_reason for outcome in stored)
         return 200 if len(stored) == len(outcomes) and not has_warnings else 202
+    if all(outcome.is_too_large for outcome in outcomes):
+        return 413
     return 503 if all(outcome.failure_reason == OUT_OF_RESOURCES for outcome in outcomes) else 409
 
 

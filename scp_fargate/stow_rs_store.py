@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -57,7 +57,8 @@ class InstanceStore:
         self.counts.add("received")
         self.counts.add("bytes_received", part.size_bytes)
         if part.is_too_large:
-            return self._refused(dimse_status.OUT_OF_RESOURCES, "larger than the room left")
+            refused = self._refused(dimse_status.OUT_OF_RESOURCES, "larger than the room left")
+            return replace(refused, is_too_large=True)
         try:
             with part.content() as content:
                 return self._store(content)
