@@ -57,6 +57,10 @@ class Settings:
     """`own`: C-STORE has its own way from the socket to S3; `pynetdicom`: the plain one (docs/adr/0010)."""
     ingest_processes: int = 0
     """Processes that share the ingest port; 0: one a CPU."""
+    maximum_matches: int = 5000
+    """Matches of one C-FIND; a query with more ends with status A700 after as many."""
+    move_associations: int = 2
+    """Associations with the destination of one C-MOVE."""
     shutdown_grace_s: int = 25
     """Time for running associations to finish after SIGTERM; Fargate allows 30 s by default."""
 

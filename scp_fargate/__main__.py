@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     _parser().parse_args(arguments)
     settings = wiring.settings()
     logger = wiring.logger("scp")
-    missing = [name for name in ("archive_bucket", "registry_table") if not getattr(settings, name)]
+    missing = [name for name in ("archive_bucket", "registry_table", "index_table") if not getattr(settings, name)]
     if missing:
         print(f"Not set: {', '.join('SANSFILM_' + name.upper() for name in missing)}.", file=sys.stderr)
         return 2
@@ -35,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         counts=Counts(),
         logger=logger,
         memory=Memory(settings.receive_limit_bytes),
+        index_reader=wiring.index_reader(),
+        renderer=wiring.renderer(),
+        maximum_matches=settings.maximum_matches,
+        move_associations=settings.move_associations,
         own_c_store_path=settings.c_store_path == "own",
     )
     stopping = threading.Event()
@@ -72,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Ingest service of the archive: C-ECHO, C-STORE and STOW-RS, called AE title SANSFILM by default.",
         epilog="Settings (environment): SANSFILM_DICOM_HOST (127.0.0.1), SANSFILM_DICOM_PORT (11112), "
         "SANSFILM_INGEST_HTTP_PORT (8081), SANSFILM_AE_TITLE (SANSFILM), SANSFILM_ARCHIVE_BUCKET, "
-        "SANSFILM_REGISTRY_TABLE, SANSFILM_MAXIMUM_ASSOCIATIONS (100), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "
+        "SANSFILM_REGISTRY_TABLE, SANSFILM_INDEX_TABLE, SANSFILM_RENDERED_FUNCTION, SANSFILM_MAXIMUM_MATCHES (5000), "
+        "SANSFILM_MOVE_ASSOCIATIONS (2), SANSFILM_MAXIMUM_ASSOCIATIONS (100), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "
         "SANSFILM_SPOOL_DIR, SANSFILM_SPOOL_LIMIT_BYTES (16 GiB), SANSFILM_SESSION_KEY_ID, SANSFILM_PUBLIC_URL, "
         "SANSFILM_SHUTDOWN_GRACE_S (25), SANSFILM_LOG_LEVEL (INFO); AWS_ENDPOINT_URL and the other variables of "
         "the AWS SDK.",

@@ -14,8 +14,11 @@ from pynetdicom.sop_class import Verification
 
 from chalicelib import errors
 from chalicelib.settings import Settings
+from scp_fargate import c_find
 from scp_fargate.association import Archive, IncomingAssociation, IncomingServer
 from scp_fargate.c_echo import on_c_echo
+from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
+from scp_fargate.operation import forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts
 
 if TYPE_CHECKING:
@@ -88,6 +91,8 @@ def listen(settings: Settings, archive: Archive) -> RunningEntity:
         (evt.EVT_RELEASED, _on_end, ["association released"]),
         (evt.EVT_ABORTED, _on_end, ["association aborted"]),
         (evt.EVT_C_ECHO, on_c_echo),
+        (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
+        (evt.EVT_DIMSE_RECV, forget_stale_cancel),
     ]
     server = ae.make_server(
         (settings.dicom_host, settings.dicom_port),
@@ -131,8 +136,10 @@ def _on_requested(event: Event) -> None:
         )
         return
     association.hospital = caller.hospital
+    association.services = caller.services
+    receives = {uid for uid, role in association.requestor.role_selection.items() if role.scp_role}
     association.acceptor.supported_contexts = supported_contexts(
-        request.presentation_context_definition_list, caller.services
+        request.presentation_context_definition_list, caller.services, receives
     )
 
 
@@ -141,6 +148,20 @@ def _reject(association: IncomingAssociation, result: int, source: int, reason: 
     association.log("association rejected", level="warning", reason=why, peer=association.requestor.address)
     association.acse.send_reject(result, source, reason)
     association.kill()
+
+
+def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
+    """Answer SOP Class Extended Negotiation of Query/Retrieve (PS3.7 D.3.3.5)."""
+    association: IncomingAssociation = event.assoc
+    answers: dict[str, bytes] = {}
+    for uid, information in event.app_info.items():
+        if uid in FIND_MODELS and "query" in association.services:
+            answers[uid] = c_find.negotiate(information)
+            association.extensions[str(uid)] = c_find.extensions(answers[uid])
+        elif uid in RETRIEVE_MODELS and "retrieve" in association.services:
+            # No relational retrieval (PS3.4 C.5.2.1, C.5.3.1).
+            answers[uid] = bytes(len(information))
+    return answers
 
 
 def _on_accepted(event: Event) -> None:

@@ -7,6 +7,7 @@ import threading
 import traceback
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -15,16 +16,20 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
-from chalicelib.archive.ports import ObjectStore
-from scp_fargate import c_store
+from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
+from scp_fargate import c_find, c_get, c_move, c_store
+from scp_fargate.c_find import Extensions
 from scp_fargate.counts import Counts
 from scp_fargate.p_data import StorageDul
+from scp_fargate.presentation_contexts import service_of
 
 if TYPE_CHECKING:
+    from pynetdicom.presentation import PresentationContext
+
     from scp_fargate.callers import Callers
 
 LARGEST_PDU_BYTES = 1 << 20
@@ -44,6 +49,10 @@ class Archive:
     counts: Counts
     logger: Logger
     memory: Memory
+    index_reader: IndexReader
+    renderer: Renderer
+    maximum_matches: int
+    move_associations: int
     own_c_store_path: bool = True
     """False: C-STORE goes through pynetdicom as every other service does (docs/adr/0010-c-store-path.md)."""
 
@@ -176,6 +185,9 @@ class IncomingAssociation(Association):
         self.correlation_id = uuid.uuid4().hex
         self.calling_ae_title = ""
         self.hospital = ""
+        self.services: frozenset[str] = frozenset()
+        self.extensions: dict[str, Extensions] = {}
+        """By C-FIND SOP class."""
         self.dimse = BoundedDimse(self, archive.memory)
         if archive.own_c_store_path:
             self.dul = StorageDul(self)
@@ -211,12 +223,29 @@ class IncomingAssociation(Association):
         """C-STORE goes to the archive under every SOP class, private ones included; the rest as pynetdicom does."""
         context = self._accepted_cx.get(context_id)
         try:
-            if isinstance(msg, C_STORE) and msg.MessageID is not None and context is not None:
-                c_store.serve(self, msg, context)
+            serve = _SERVICES.get(type(msg)) if context is not None and msg.MessageID is not None else None
+            if serve and _is_of(context, msg):
+                serve(self, msg, context)
             else:
                 super()._serve_request(msg, context_id)
         finally:
             self.dimse.served()
+
+
+_SERVICES: dict[type, Callable[[IncomingAssociation, Any, Any], None]] = {
+    C_STORE: c_store.serve,
+    C_FIND: c_find.serve,
+    C_MOVE: c_move.serve,
+    C_GET: c_get.serve,
+}
+_SERVICE_NUMBERS = {C_FIND: ".1", C_MOVE: ".2", C_GET: ".3"}
+
+
+def _is_of(context: PresentationContext, request: Any) -> bool:
+    """Whether a request belongs under its presentation context: C-STORE is judged where it is served."""
+    number = _SERVICE_NUMBERS.get(type(request))
+    return number is None or (service_of(context.abstract_syntax) in ("query", "retrieve") and
+                              context.abstract_syntax.endswith(number))  # fmt: skip
 
 
 class IncomingRequestHandler(RequestHandler):

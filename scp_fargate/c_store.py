@@ -15,7 +15,7 @@ from chalicelib.archive.store import ReceivedInstance, StoredInstance, store_ins
 from chalicelib.dicom import uid
 from scp_fargate import dimse_status
 from scp_fargate.dimse_status import Status
-from scp_fargate.presentation_contexts import is_storage
+from scp_fargate.presentation_contexts import may_store
 
 if TYPE_CHECKING:
     from scp_fargate.association import IncomingAssociation
@@ -42,7 +42,7 @@ def serve(association: IncomingAssociation, request: C_STORE, context: Presentat
 def _store(association: IncomingAssociation, request: C_STORE, context: PresentationContext) -> Status:
     """Hand the instance to the archive; whatever happens becomes a status."""
     try:
-        if not is_storage(context.abstract_syntax or ""):
+        if not may_store(context):
             raise NotStorage("Presentation context is not one of storage.")
         if association.dimse.is_discarded(request.DataSet):
             raise DoesNotFit("No memory left.")

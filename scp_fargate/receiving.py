@@ -10,7 +10,7 @@ from chalicelib.archive.store import ReceivedInstance, StoredInstance, store_ins
 from chalicelib.archive.store_arriving import LOOK_BACK_BYTES, store_arriving_instance
 from chalicelib.dicom.part10 import DEFLATED
 from scp_fargate.c_store import DoesNotFit, NotStorage, encode_file_meta
-from scp_fargate.presentation_contexts import is_storage
+from scp_fargate.presentation_contexts import may_store
 
 if TYPE_CHECKING:
     from pynetdicom.presentation import PresentationContext
@@ -56,7 +56,7 @@ class Receiving:
         errors.InvalidInstance, errors.Unavailable
             See `archive.store.store_instance`.
         """
-        if not is_storage(self._context.abstract_syntax or ""):
+        if not may_store(self._context):
             raise NotStorage("Presentation context is not one of storage.")
         request, transfer_syntax = self._request, str(self._context.transfer_syntax[0])
         file_meta = encode_file_meta(
