@@ -65,8 +65,8 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-EC23$",
-        r"SansFilmIngest/Vpc/",
-        "Endpoints are open to the VPC's own range, which cdk-nag cannot resolve.",
+        r"SansFilmIngest/(Vpc|HttpLoadBalancerGroup)/",
+        "Endpoints and the load balancer for CloudFront are open to the VPC's own range, which cdk-nag cannot resolve.",
     ),
     Accepted(r"AwsSolutions-ECS2$", r"SansFilmIngest/Task/", "The environment holds names of resources, no secret."),
     Accepted(r"AwsSolutions-S1$", r"SansFilm\w+/.*Logs/", "A bucket that receives access logs does not log to itself."),

@@ -29,10 +29,9 @@ def build_app(app: App) -> App:
     common = {"config": config, "env": environment, "termination_protection": config.is_production}
     wanted = set(config.stacks.split(","))
     archive = ArchiveStack(app, ARCHIVE, **common)
-    if INGEST in wanted:
-        IngestStack(app, INGEST, archive=archive, **common)
+    ingest = IngestStack(app, INGEST, archive=archive, **common) if INGEST in wanted else None
     if EDGE in wanted:
-        EdgeStack(app, EDGE, archive=archive, **common)
+        EdgeStack(app, EDGE, archive=archive, ingest=ingest, **common)
     return app
 
 

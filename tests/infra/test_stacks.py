@@ -237,7 +237,13 @@ def test_only_hospitals_reach_the_dicom_endpoint(templates: Templates) -> None:
         for rule in group["Properties"].get("SecurityGroupIngress", []):
             assert rule.get("CidrIp") != "0.0.0.0/0"
     ports = {rule["Properties"]["Port"] for _, rule in _resources(templates, "AWS::ElasticLoadBalancingV2::Listener")}
-    assert ports == {11112, 2762}
+    assert ports == {11112, 2762, 8081}
+    internal = [
+        balancer["Properties"]["Scheme"]
+        for name, balancer in _resources(templates, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+        if name.startswith("HttpLoadBalancer")
+    ]
+    assert internal == ["internal"]
 
 
 def test_the_findings_of_cdk_nag_are_the_accepted_ones(assembly: Path) -> None:
