@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from chalicelib import wiring
@@ -16,13 +18,15 @@ from scp_fargate.association import Archive, Memory
 from scp_fargate.callers import Callers
 from scp_fargate.counts import Counts
 from scp_fargate.http_server import serve_http
+from scp_fargate.processes import Control, Processes
+from scp_fargate.worker import work
 
 METRICS_EVERY_S = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
-    _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     settings = wiring.settings()
     logger = wiring.logger("scp")
     missing = [name for name in ("archive_bucket", "registry_table", "index_table") if not getattr(settings, name)]
@@ -41,15 +45,22 @@ def main(arguments: list[str] | None = None) -> int:
         move_associations=settings.move_associations,
         own_c_store_path=settings.c_store_path == "own",
     )
+    if options.worker is not None:
+        return work(settings, archive, Control(options.worker))
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    count = settings.ingest_processes or os.cpu_count() or 1
+    entity: RunningEntity | Processes | None = None
     try:
-        entity = listen(settings, archive)
-        http = serve_http(settings, archive.objects, archive.counts, logger, lambda: _report(entity, stopping))
+        entity = listen(settings, archive) if count == 1 else Processes(settings, count, logger)
+        report = partial(_report, entity, archive.counts, stopping)
+        http = serve_http(settings, archive.objects, archive.counts, logger, report)
     except OSError as error:
         ports = f"{settings.dicom_port} or {settings.ingest_http_port} of {settings.dicom_host}"
         print(f"Port {ports} cannot be used: {error.strerror}.", file=sys.stderr)
+        if entity is not None:
+            entity.stop(0)
         return 1
     logger.info("listening", extra=_place(settings))
     while not stopping.wait(METRICS_EVERY_S):
@@ -57,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     deadline = time.monotonic() + settings.shutdown_grace_s
     entity.stop(settings.shutdown_grace_s)
     http.stop(max(1.0, deadline - time.monotonic()))
+    archive.counts.send()
     logger.info("stopped", extra=archive.counts.snapshot())
     return 0
 
@@ -65,13 +77,17 @@ def _place(settings: Settings) -> dict[str, Any]:
     return {"ae_title": settings.ae_title, "host": settings.dicom_host, "port": settings.dicom_port}
 
 
-def _report(entity: RunningEntity, stopping: threading.Event) -> dict[str, Any]:
+def _report(entity: RunningEntity | Processes, counts: Counts, stopping: threading.Event) -> dict[str, Any]:
     status = "stopping" if stopping.is_set() else "ok"
-    return {"status": status, "associations": len(entity.associations()), **entity.archive.counts.snapshot()}
+    report = entity.report()
+    if isinstance(entity, Processes):
+        for name, value in counts.snapshot().items():
+            report[name] = report.get(name, 0) + (value if name != "uptime_s" else 0)
+    return {"status": status, **report}
 
 
 def _parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m scp_fargate",
         description="Ingest service of the archive: C-ECHO, C-STORE and STOW-RS, called AE title SANSFILM by default.",
         epilog="Settings (environment): SANSFILM_DICOM_HOST (127.0.0.1), SANSFILM_DICOM_PORT (11112), "
@@ -79,9 +95,12 @@ def _parser() -> argparse.ArgumentParser:
         "SANSFILM_REGISTRY_TABLE, SANSFILM_INDEX_TABLE, SANSFILM_RENDERED_FUNCTION, SANSFILM_MAXIMUM_MATCHES (5000), "
         "SANSFILM_MOVE_ASSOCIATIONS (2), SANSFILM_MAXIMUM_ASSOCIATIONS (100), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "
         "SANSFILM_SPOOL_DIR, SANSFILM_SPOOL_LIMIT_BYTES (16 GiB), SANSFILM_SESSION_KEY_ID, SANSFILM_PUBLIC_URL, "
+        "SANSFILM_INGEST_PROCESSES (0: one a CPU), SANSFILM_C_STORE_PATH (own), "
         "SANSFILM_SHUTDOWN_GRACE_S (25), SANSFILM_LOG_LEVEL (INFO); AWS_ENDPOINT_URL and the other variables of "
         "the AWS SDK.",
     )
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    return parser
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pynetdicom.sop_class import Verification
 from chalicelib import errors
 from chalicelib.settings import Settings
 from scp_fargate import c_find
-from scp_fargate.association import Archive, IncomingAssociation, IncomingServer
+from scp_fargate.association import Archive, GivenConnection, IncomingAssociation, IncomingServer
 from scp_fargate.c_echo import on_c_echo
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
 from scp_fargate.operation import forget_stale_cancel
@@ -31,7 +31,7 @@ IDLE_TIMEOUT_S = 120
 PERMANENT, TRANSIENT = 0x01, 0x02
 SERVICE_USER, SERVICE_PROVIDER_PRESENTATION = 0x01, 0x03
 CALLING_AE_TITLE_NOT_RECOGNIZED = 0x03
-TEMPORARY_CONGESTION = 0x01
+TEMPORARY_CONGESTION, LOCAL_LIMIT_EXCEEDED = 0x01, 0x02
 
 
 @dataclass
@@ -51,10 +51,24 @@ class RunningEntity:
         """Associations that are open."""
         return list(self.server.active_associations)
 
+    def report(self) -> dict[str, int]:
+        """Counts of this process."""
+        return {"associations": len(self.associations()), **self.archive.counts.snapshot()}
+
+    def serve(self, connection: GivenConnection) -> None:
+        """Serve a connection that another process accepted."""
+        try:
+            self.server.finish_request(connection, connection.getpeername())
+        except Exception:
+            self.server.handle_error(connection, None)
+            connection.close()
+            connection.on_end()
+
     def stop(self, grace_s: float) -> None:
         """Take no new association; let open ones finish within the grace period, then abort them."""
         open_associations = self.associations()
-        self.server.shutdown()
+        if self.server.accepts:
+            self.server.shutdown()
         self.archive.logger.info("stopping", extra={"associations": len(open_associations)})
         deadline = time.monotonic() + grace_s
         while time.monotonic() < deadline and any(association.is_alive() for association in open_associations):
@@ -67,8 +81,10 @@ class RunningEntity:
         self.archive.counts.send()
 
 
-def listen(settings: Settings, archive: Archive) -> RunningEntity:
+def listen(settings: Settings, archive: Archive, accepts: bool = True) -> RunningEntity:
     """Listen for associations in threads of their own.
+
+    With `accepts` false another process listens, and connections are handed to `RunningEntity.serve`.
 
     Raises
     ------
@@ -78,7 +94,8 @@ def listen(settings: Settings, archive: Archive) -> RunningEntity:
     _configure_pynetdicom()
     ae = AE(ae_title=settings.ae_title)
     ae.require_called_aet = True
-    ae.maximum_associations = settings.maximum_associations
+    # Where another process accepts, it counts the associations of all.
+    ae.maximum_associations = settings.maximum_associations if accepts else 1_000_000
     ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
     ae.acse_timeout = ACSE_TIMEOUT_S
     ae.dimse_timeout = ACSE_TIMEOUT_S
@@ -99,10 +116,12 @@ def listen(settings: Settings, archive: Archive) -> RunningEntity:
         evt_handlers=handlers,
         server_class=IncomingServer,
         archive=archive,
+        accepts=accepts,
     )
     # What `AE.start_server` notes for itself, and `server.shutdown` expects.
     ae._servers.append(server)
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
+    if accepts:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
     return RunningEntity(ae, server, archive)
 
 
@@ -121,6 +140,9 @@ def _on_requested(event: Event) -> None:
     association: IncomingAssociation = event.assoc
     request = association.requestor.primitive
     association.calling_ae_title = (request.calling_ae_title or "").strip()
+    if not association.admitted:
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, LOCAL_LIMIT_EXCEEDED, "local limit exceeded")
+        return
     try:
         caller = association.archive.callers.resolve(association.calling_ae_title)
     except errors.Unavailable:

@@ -174,6 +174,10 @@ class BoundedSocket(AssociationSocket):
         return received
 
 
+def _nothing() -> None:
+    pass
+
+
 class IncomingAssociation(Association):
     """An association that a modality or PACS opened."""
 
@@ -188,6 +192,9 @@ class IncomingAssociation(Association):
         self.services: frozenset[str] = frozenset()
         self.extensions: dict[str, Extensions] = {}
         """By C-FIND SOP class."""
+        self.admitted = True
+        """False: there are as many associations as there may be; the request is rejected for now."""
+        self.on_end: Callable[[], None] = _nothing
         self.dimse = BoundedDimse(self, archive.memory)
         if archive.own_c_store_path:
             self.dul = StorageDul(self)
@@ -218,6 +225,7 @@ class IncomingAssociation(Association):
             if self.dul.is_alive():
                 self.dul.join(STALLED_AFTER_S)
             self.dimse.close()
+            self.on_end()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         """C-STORE goes to the archive under every SOP class, private ones included; the rest as pynetdicom does."""
@@ -248,6 +256,13 @@ def _is_of(context: PresentationContext, request: Any) -> bool:
                               context.abstract_syntax.endswith(number))  # fmt: skip
 
 
+class GivenConnection(socket.socket):
+    """A connection that another process accepted."""
+
+    admitted = True
+    on_end: Callable[[], None] = staticmethod(_nothing)
+
+
 class IncomingRequestHandler(RequestHandler):
     """Makes an `IncomingAssociation` of a connection."""
 
@@ -258,6 +273,8 @@ class IncomingRequestHandler(RequestHandler):
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         association = IncomingAssociation(self.ae, self.server.archive)
+        if isinstance(self.request, GivenConnection):
+            association.admitted, association.on_end = self.request.admitted, self.request.on_end
         association._server = self.server
         # pynetdicom finds its associations by this name.
         association.name = f"AcceptorThread@{datetime.now():%Y%m%d%H%M%S}"
@@ -284,9 +301,21 @@ class IncomingServer(ThreadedAssociationServer):
     request_queue_size = 128
     daemon_threads = True
 
-    def __init__(self, *args: Any, archive: Archive, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, archive: Archive, accepts: bool = True, **kwargs: Any) -> None:
         self.archive = archive
+        self.accepts = accepts
+        """False: another process accepts, and hands connections over."""
         super().__init__(*args, request_handler=IncomingRequestHandler, **kwargs)
+
+    def server_bind(self) -> None:
+        """Bind, unless another process does."""
+        if self.accepts:
+            super().server_bind()
+
+    def server_activate(self) -> None:
+        """Listen, unless another process does."""
+        if self.accepts:
+            super().server_activate()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """One line instead of a stack trace on stderr."""
