@@ -33,7 +33,7 @@ class Callers:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="registry")
 
     def resolve(self, calling_ae_title: str) -> ApplicationEntity | None:
-        """The registered application entity of that title, or None.
+        """The registered and enabled application entity of that title, or None.
 
         Raises
         ------
@@ -52,6 +52,7 @@ class Callers:
             if known and known[1] and age < USABLE_S:
                 return known[1]
             raise errors.Unavailable("The registry does not answer.") from error
+        found = found if found and found.enabled else None
         with self._lock:
             if len(self._known) >= LARGEST_CACHE:
                 self._known.clear()
