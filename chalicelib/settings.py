@@ -42,11 +42,30 @@ class Settings:
     dicom_host: str = "127.0.0.1"
     """Address that the ingest service listens on (DIMSE and its HTTP port)."""
     dicom_port: int = 11112
+    """Port for associations without TLS, 0 for none."""
+    dicom_tls_port: int = 2762
+    """Port for associations over TLS (PS3.15 B.12), where there is a certificate; 0 for none."""
+    dicom_tls_secret: str = ""
+    """Secrets Manager secret: {"certificate", "private_key", "client_ca", optionally "crl"}, each PEM."""
+    dicom_tls_certificate_file: str = ""
+    """Without a secret: the server's certificate with its chain, PEM; the three below likewise."""
+    dicom_tls_private_key_file: str = ""
+    dicom_tls_client_ca_file: str = ""
+    """Authorities that issue the certificates of hospitals."""
+    dicom_tls_crl_file: str = ""
+    """Revocation lists, one of each of these authorities; "" for none. Those that expired refuse every certificate."""
+    tls_handshake_timeout_s: int = 10
     ingest_http_port: int = 8081
     """STOW-RS, health and counts of the ingest service."""
     ae_title: str = "SANSFILM"
     """Called AE title that callers must use."""
     maximum_associations: int = 100
+    maximum_hospital_associations: int = 64
+    """Of one hospital at once, unless the registry says otherwise."""
+    maximum_address_associations: int = 64
+    """From one address at once."""
+    address_associations_per_minute: int = 3000
+    """New ones from one address; as many may come at once after a minute of silence."""
     receive_limit_bytes: int = 2 << 30
     """Data sets under way in one ingest process, together; what goes beyond is refused (0xA700)."""
     spool_dir: str = ""

@@ -68,6 +68,8 @@ class Hospital:
     name: str
     sms_name: str = ""
     """Name for messages, within the characters of GSM 03.38; `name` when empty."""
+    maximum_associations: int = 0
+    """Associations that it may have open in one ingest container; 0: as many as the container's settings say."""
     revision: str = field(default="", compare=False)
     """Changes with every change of the registered hospital."""
 

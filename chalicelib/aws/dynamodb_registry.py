@@ -55,6 +55,7 @@ class DynamoDBRegistry:
         values: dict[str, Value] = {
             "name": hospital.name,
             "sms_name": hospital.sms_name,
+            "maximum_associations": hospital.maximum_associations,
             "revision": _new_revision(),
         }
         try:
@@ -250,7 +251,13 @@ def _condition(*tests: _Test) -> dict[str, Any]:
 
 
 def _hospital(values: dict[str, Any]) -> Hospital:
-    return Hospital(values["sk"], values["name"], values["sms_name"], values.get("revision", ""))
+    return Hospital(
+        hospital_id=values["sk"],
+        name=values["name"],
+        sms_name=values["sms_name"],
+        maximum_associations=values.get("maximum_associations", 0),
+        revision=values.get("revision", ""),
+    )
 
 
 def _application_entity(values: dict[str, Any]) -> ApplicationEntity:
