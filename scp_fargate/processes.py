@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -61,14 +62,17 @@ class Worker:
         threading.Thread(target=self._listen, args=(own,), name="worker", daemon=True).start()
 
     def _listen(self, control: socket.socket) -> None:
-        with control.makefile("r", encoding="ascii") as lines:
+        # A process that is killed before it read everything resets the connection.
+        with suppress(OSError), control.makefile("r", encoding="ascii") as lines:
             for line in lines:
                 self._heard(line.strip())
+        self.ready.clear()
         status = self.process.wait()
+        # Whoever waits for a report has the last one there will be.
+        self._reports.put(self._last)
         if self._stopping:
             return
         self._logger.error("ingest process died", extra={"exit_status": status})
-        self.ready.clear()
         with self._lock:
             control.close()
             self.associations = self.refusals = 0
@@ -107,6 +111,8 @@ class Worker:
     def report(self) -> Counter[str]:
         """Its counts, with those of its predecessors."""
         with self._lock:
+            if not self.ready.is_set():
+                return Counter(self.total) + Counter(self._last)
             while not self._reports.empty():
                 self._reports.get()
             try:

@@ -12,12 +12,13 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from chalicelib import errors
-from chalicelib.aws.s3_object_store import SINGLE_PUT_BYTES, S3ObjectStore, _ConditionalConflict
+from chalicelib.aws.s3_object_store import SINGLE_PUT_BYTES, ConditionalConflict, S3ObjectStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONNECT_TIMEOUT, TIMEOUT = "3s", "30s"
+PRECONDITION_FAILED = "status code: 412"
 
 
 class ObstoreObjectStore(S3ObjectStore):
@@ -51,10 +52,10 @@ class ObstoreObjectStore(S3ObjectStore):
         try:
             put(self._store, key, body, attributes=attributes, mode="create", use_multipart=False)
         except AlreadyExistsError as error:
-            # obstore says the same of a key that another writer is about to create (409), which proves nothing yet.
-            if self.head(key) is None:
-                raise _ConditionalConflict("The same instance is being written.") from error
-            return False
+            if PRECONDITION_FAILED in str(error):
+                return False
+            # The same error stands for a key that another writer is about to create (409), which proves nothing yet.
+            raise ConditionalConflict("The same instance is being written.") from error
         except (BaseError, OSError) as error:
             # Its text holds the request's address and the answer's body.
             raise errors.Unavailable("The archive bucket does not answer or refused the request.") from error

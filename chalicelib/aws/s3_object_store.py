@@ -43,7 +43,7 @@ class S3ObjectStore:
         for attempt in range(CONFLICT_ATTEMPTS):
             try:
                 return self._put_if_absent_once(key, body, content_type, metadata)
-            except _ConditionalConflict:
+            except ConditionalConflict:
                 if attempt == CONFLICT_ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0.02, 0.2) * (attempt + 1))  # noqa: S311
@@ -149,8 +149,6 @@ class S3ObjectStore:
 
     def copy_if_absent(self, source: ByteRange, key: str, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Copy within the bucket, by the service, unless the key exists; return whether it was written."""
-        if self.head(key):
-            return False
         parts = _copies(source.key, source.start, source.start + source.length)
         return self._upload_in_parts(key, parts, content_type, metadata, if_absent=True) is not None
 
@@ -240,7 +238,7 @@ class _PreconditionFailed(Exception):
     """The key exists (412)."""
 
 
-class _ConditionalConflict(errors.Unavailable):
+class ConditionalConflict(errors.Unavailable):
     """Another writer of the same key was under way (409): the outcome is not known yet."""
 
 
@@ -258,7 +256,7 @@ def _call(operation: Callable[..., Answer], **parameters: Any) -> Answer:
         if status == 412 or code == "PreconditionFailed":
             raise _PreconditionFailed from error
         if code == "ConditionalRequestConflict":
-            raise _ConditionalConflict("The same instance is being written.") from error
+            raise ConditionalConflict("The same instance is being written.") from error
         if status == 416 or code == "InvalidRange":
             raise _RangeNotSatisfiable from error
         if code in ("NoSuchKey", "404", "NotFound"):

@@ -29,6 +29,12 @@ def objects(
     _use_data_key(principal, storage.data_key, write=bool(write))
 
 
+def delete_objects(role: iam.IGrantable, storage: Storage, prefixes: Sequence[str]) -> None:
+    """Let a role delete objects below prefixes; versions stay until the bucket's lifecycle rules remove them."""
+    resources = [storage.archive_bucket.arn_for_objects(prefix) for prefix in prefixes]
+    _allow(role.grant_principal, ["s3:DeleteObject"], resources)
+
+
 def _use_data_key(principal: iam.IPrincipal, key: kms.IKey, *, write: bool) -> None:
     _allow(principal, ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])], [key.key_arn])
 

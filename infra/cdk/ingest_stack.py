@@ -76,6 +76,7 @@ class IngestStack(Stack):
             ("EcrDocker", ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER),
             ("Logs", ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS),
             ("Kms", ec2.InterfaceVpcEndpointAwsService.KMS),
+            ("Lambda", ec2.InterfaceVpcEndpointAwsService.LAMBDA_),
         ):
             vpc.add_interface_endpoint(name, service=endpoint)
         return vpc
@@ -98,6 +99,8 @@ class IngestStack(Stack):
             environment={
                 "SANSFILM_ARCHIVE_BUCKET": self.archive.storage.archive_bucket.bucket_name,
                 "SANSFILM_REGISTRY_TABLE": self.archive.storage.registry.table_name,
+                "SANSFILM_INDEX_TABLE": self.archive.storage.index.table_name,
+                "SANSFILM_RENDERED_FUNCTION": self.archive.rendered.function.function_name,
                 "SANSFILM_DICOM_HOST": "0.0.0.0",
                 "SANSFILM_DICOM_PORT": str(DICOM_PORT),
                 "SANSFILM_INGEST_HTTP_PORT": str(HTTP_PORT),
@@ -129,8 +132,14 @@ class IngestStack(Stack):
         return service
 
     def _grant(self, role: iam.IRole) -> None:
-        """Write instances and refused bytes, read who may send; never read an image back."""
+        """Write instances and refused bytes; find, read and transcode instances for C-FIND, C-MOVE and C-GET."""
         grants.objects(role, self.archive.storage, write=["archive/*", "rejected/*"], listing=False)
+        grants.objects(role, self.archive.storage, read=["archive/*", "index/*", "assembled/*"])
+        self.archive.storage.index.grant_read_data(role)
+        self.archive.rendered.function.grant_invoke(role)
+        # Long instances arrive there, and S3 copies them to their keys.
+        grants.objects(role, self.archive.storage, read=["staging/*"], write=["staging/*"], listing=False)
+        grants.delete_objects(role, self.archive.storage, ["staging/*"])
         registry = self.archive.storage.registry
         role.add_to_principal_policy(
             iam.PolicyStatement(actions=["dynamodb:GetItem", "dynamodb:Query"], resources=[registry.table_arn])

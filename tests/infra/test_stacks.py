@@ -196,14 +196,14 @@ def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, 
             assert action != "*"
 
 
-def test_the_ingest_containers_write_instances_and_refused_bytes_only(templates: Templates) -> None:
+def test_the_ingest_containers_write_instances_refused_bytes_and_staged_ones_only(templates: Templates) -> None:
     written = [
         json.dumps(resource)
         for statement in _policies_of(templates, "TaskTaskRole")
         if "s3:PutObject" in _actions(statement)
         for resource in statement["Resource"]
     ]
-    assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected"]  # type: ignore[index]
+    assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected", "staging"]  # type: ignore[index]
 
 
 def test_sms_may_be_sent_to_phones_and_not_to_topics(templates: Templates) -> None:
