@@ -80,6 +80,12 @@ class Settings:
     """Matches of one C-FIND; a query with more ends with status A700 after as many."""
     move_associations: int = 2
     """Associations with the destination of one C-MOVE."""
+    commitment_wait_s: int = 60
+    """How long a Storage Commitment request waits for instances that are not indexed yet."""
+    commitment_lease_s: int = 180
+    """After so long a request that a process took up and left may be taken up by another."""
+    commitment_retry_s: int = 60
+    """Time until a report that could not be delivered is tried again; it doubles up to an hour."""
     shutdown_grace_s: int = 25
     """Time for running associations to finish after SIGTERM; Fargate allows 30 s by default."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
+    from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.lambda_renderer import LambdaRenderer
@@ -95,6 +96,15 @@ def registry() -> DynamoDBRegistry:
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
 
     return DynamoDBRegistry(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def pending_commitments() -> DynamoDBPendingCommitments:
+    """Storage Commitment requests that have not been answered."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
+
+    return DynamoDBPendingCommitments(client("dynamodb"), settings().registry_table)
 
 
 @cache

@@ -16,6 +16,7 @@ from chalicelib.settings import Settings
 from scp_fargate.application_entity import RunningEntity, listen
 from scp_fargate.association import Archive, Memory
 from scp_fargate.callers import Callers
+from scp_fargate.commitments import Commitments
 from scp_fargate.counts import Counts
 from scp_fargate.http_server import serve_http
 from scp_fargate.processes import Control, Processes
@@ -33,14 +34,19 @@ def main(arguments: list[str] | None = None) -> int:
     if missing:
         print(f"Not set: {', '.join('SANSFILM_' + name.upper() for name in missing)}.", file=sys.stderr)
         return 2
+    objects, counts = wiring.ingest_object_store(), Counts()
+    callers = Callers(lambda title: wiring.registry().application_entity(title))
     archive = Archive(
-        objects=wiring.ingest_object_store(),
-        callers=Callers(lambda title: wiring.registry().application_entity(title)),
-        counts=Counts(),
+        objects=objects,
+        callers=callers,
+        counts=counts,
         logger=logger,
         memory=Memory(settings.receive_limit_bytes),
         index_reader=wiring.index_reader(),
         renderer=wiring.renderer(),
+        commitments=Commitments(
+            settings, wiring.pending_commitments(), wiring.index_reader(), objects, callers.resolve, counts, logger
+        ),
         maximum_matches=settings.maximum_matches,
         move_associations=settings.move_associations,
         own_c_store_path=settings.c_store_path == "own",
@@ -62,11 +68,13 @@ def main(arguments: list[str] | None = None) -> int:
         if entity is not None:
             entity.stop(0)
         return 1
+    archive.commitments.retry()
     logger.info("listening", extra=_place(settings))
     while not stopping.wait(METRICS_EVERY_S):
         archive.counts.send()
     deadline = time.monotonic() + settings.shutdown_grace_s
     entity.stop(settings.shutdown_grace_s)
+    archive.commitments.close()
     http.stop(max(1.0, deadline - time.monotonic()))
     archive.counts.send()
     logger.info("stopped", extra=archive.counts.snapshot())

@@ -77,6 +77,7 @@ class RunningEntity:
             if association.is_alive():
                 association.log("aborted at the end of the grace period", level="warning")
                 association.abort()
+        self.archive.commitments.close()
         self.archive.callers.close()
         self.archive.counts.send()
 

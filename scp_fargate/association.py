@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE
+from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
-from scp_fargate import c_find, c_get, c_move, c_store
+from scp_fargate import c_find, c_get, c_move, c_store, n_action
 from scp_fargate.c_find import Extensions
+from scp_fargate.commitments import Commitments, EventReports, Report
 from scp_fargate.counts import Counts
 from scp_fargate.p_data import StorageDul
 from scp_fargate.presentation_contexts import service_of
@@ -51,6 +52,7 @@ class Archive:
     memory: Memory
     index_reader: IndexReader
     renderer: Renderer
+    commitments: Commitments
     maximum_matches: int
     move_associations: int
     own_c_store_path: bool = True
@@ -114,6 +116,14 @@ class BoundedDimse(DIMSEServiceProvider):
         if self.message is None:
             self._waiting_bytes.append(self._receiving_bytes)
             self._receiving_bytes = 0
+
+    def get_msg(self, block: bool = False) -> Any:
+        """The next message for the association's loop: an event report that has to be sent comes like a request."""
+        if not block and threading.current_thread() is self.assoc:
+            report = self.assoc.event_reports.next()
+            if report is not None:
+                return report.context.context_id, report
+        return super().get_msg(block)
 
     def is_discarded(self, data_set: BytesIO | None) -> bool:
         """Whether a data set did not fit into memory."""
@@ -192,6 +202,7 @@ class IncomingAssociation(Association):
         self.services: frozenset[str] = frozenset()
         self.extensions: dict[str, Extensions] = {}
         """By C-FIND SOP class."""
+        self.event_reports = EventReports()
         self.admitted = True
         """False: there are as many associations as there may be; the request is rejected for now."""
         self.on_end: Callable[[], None] = _nothing
@@ -229,10 +240,15 @@ class IncomingAssociation(Association):
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         """C-STORE goes to the archive under every SOP class, private ones included; the rest as pynetdicom does."""
+        if isinstance(msg, Report):
+            self.dimse.send_msg(msg.event, context_id)
+            return
         context = self._accepted_cx.get(context_id)
         try:
             serve = _SERVICES.get(type(msg)) if context is not None and msg.MessageID is not None else None
-            if serve and _is_of(context, msg):
+            if isinstance(msg, N_EVENT_REPORT) and msg.MessageIDBeingRespondedTo is not None:
+                self.event_reports.heard(msg)
+            elif serve and _is_of(context, msg):
                 serve(self, msg, context)
             else:
                 super()._serve_request(msg, context_id)
@@ -245,6 +261,7 @@ _SERVICES: dict[type, Callable[[IncomingAssociation, Any, Any], None]] = {
     C_FIND: c_find.serve,
     C_MOVE: c_move.serve,
     C_GET: c_get.serve,
+    N_ACTION: n_action.serve,
 }
 _SERVICE_NUMBERS = {C_FIND: ".1", C_MOVE: ".2", C_GET: ".3"}
 

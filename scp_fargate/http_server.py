@@ -41,6 +41,7 @@ class HttpServer:
         """
         self._report = report
         self._requests = 0
+        self._stopping = False
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="stow-rs")
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, name="http", daemon=True)
@@ -71,6 +72,7 @@ class HttpServer:
 
     async def _start(self, host: str, port: int, make_stow_rs: Callable[[Workers], StowRs]) -> None:
         stow_rs = make_stow_rs(Workers(self._executor))
+        stow_rs.is_stopping = lambda: self._stopping
         app = web.Application(middlewares=[self._counted])
         for path in (STUDIES, f"{STUDIES}/{{study}}"):
             app.router.add_post(path, stow_rs.handle, expect_handler=stow_rs.expect)
@@ -85,6 +87,7 @@ class HttpServer:
         self._runner = runner
 
     async def _stop(self, runner: web.AppRunner, grace_s: float) -> None:
+        self._stopping = True
         for site in list(runner.sites):
             await site.stop()
         # aiohttp's own shutdown reads no more of bodies that are on their way.
@@ -103,12 +106,12 @@ class HttpServer:
 
     async def _health(self, request: web.Request) -> web.Response:
         """200 while the report's `status` is `ok`, else 503."""
-        report = self._report()
+        report = await asyncio.to_thread(self._report)
         return web.json_response(report, status=200 if report["status"] == "ok" else 503)
 
 
 def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger: Logger, report: Report) -> HttpServer:
-    """Answer STOW-RS, /healthz and /metrics (`report()` as JSON); no instance is taken unless its `status` is `ok`.
+    """Answer STOW-RS, /healthz and /metrics (`report()` as JSON).
 
     Raises
     ------
@@ -122,8 +125,6 @@ def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger:
     def stow_rs(workers: Workers) -> StowRs:
         spool = Spool(settings.spool_dir, settings.spool_limit_bytes)
         url = f"{settings.public_url}/dicomweb"
-        return StowRs(
-            objects, verify, url, counts, logger, spool, workers, is_stopping=lambda: report()["status"] != "ok"
-        )
+        return StowRs(objects, verify, url, counts, logger, spool, workers)
 
     return HttpServer(settings.dicom_host, settings.ingest_http_port, report, stow_rs)

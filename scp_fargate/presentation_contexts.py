@@ -1,5 +1,5 @@
 """Which presentation contexts are accepted (PS3.8 9.3.2): storage of every kind in every transfer syntax, verification,
-query and retrieve.
+query, retrieve and storage commitment.
 
 Nothing is converted on reception (D2), so that the sender's first transfer syntax is always as good as the next.
 """
@@ -16,7 +16,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
 
@@ -81,11 +81,15 @@ def supported_contexts(
 def service_of(abstract_syntax: str) -> str | None:
     """Service of the registry that an abstract syntax needs, "" for none, None when the archive does not offer it.
 
+    Who may store may also ask whether what was stored is safe ("commitment").
+
     >>> service_of("1.2.840.10008.5.1.4.1.2.2.1"), service_of("1.2.840.10008.5.1.4.1.1.2")
     ('query', 'store')
     """
     if abstract_syntax == Verification:
         return ""
+    if abstract_syntax == StorageCommitmentPushModel:
+        return "commitment"
     if abstract_syntax in FIND_MODELS:
         return "query"
     if abstract_syntax in RETRIEVE_MODELS:
@@ -97,6 +101,7 @@ def _context(
     abstract_syntax: UID, transfer_syntaxes: list[UID], services: frozenset[str], receives: bool
 ) -> PresentationContext | None:
     service = service_of(abstract_syntax)
+    needed = "store" if service == "commitment" else service
     context = PresentationContext()
     context.abstract_syntax = abstract_syntax
     if service == "store" and receives:
@@ -105,9 +110,9 @@ def _context(
             return None
         # Instances are sent in these; what the archive cannot convert to comes last.
         transfer_syntaxes = sorted(transfer_syntaxes, key=lambda syntax: syntax in LAST_CHOICE)
-    elif service is None or (service and service not in services):
+    elif needed is None or (needed and needed not in services):
         return None
-    elif service in ("query", "retrieve"):
+    elif service in ("query", "retrieve", "commitment"):
         transfer_syntaxes = [syntax for syntax in IDENTIFIER_SYNTAXES if syntax in transfer_syntaxes] or [
             *IDENTIFIER_SYNTAXES
         ]

@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
-from chalicelib.archive.model import ByteRange, InstanceRecord, ObjectHead, RenderedBody, SeriesRecord, StudyRecord
+from chalicelib.archive.model import (
+    ByteRange,
+    IndexedObject,
+    InstanceRecord,
+    ObjectHead,
+    RenderedBody,
+    SeriesRecord,
+    StudyRecord,
+)
 
 
 class ObjectStore(Protocol):
@@ -118,6 +126,9 @@ class IndexReader(Protocol):
         self, hospital: str, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
     ) -> InstanceRecord | None:
         """One instance, read consistently."""
+
+    def objects_of_instances(self, hospital: str, sop_instance_uids: Sequence[str]) -> Mapping[str, IndexedObject]:
+        """Where instances are, by SOP Instance UID and read consistently; those that the index lacks are left out."""
 
     def instances_of_series(
         self, hospital: str, study_instance_uid: str, series_instance_uid: str
