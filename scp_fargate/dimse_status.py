@@ -34,6 +34,14 @@ _INVALID_INSTANCE = {
     "invalid-uid": Status(0xC005, "A UID is not valid (PS3.5 9.1)"),
     "unsupported-syntax": Status(0xC006, "Data set cannot be read in its transfer syntax"),
 }
+_UNAVAILABLE = Status(OUT_OF_RESOURCES, "Archive is unavailable, send again later")
+_NOT_STORAGE = Status(SOP_CLASS_NOT_SUPPORTED, "Presentation context is not one of storage")
+_CANNOT_BE_ARCHIVED = Status(CANNOT_UNDERSTAND, "Data set cannot be archived")
+_FAILED = Status(PROCESSING_FAILURE, "Archive failed, its operators have been told")
+STORE_STATUSES = (
+    Status(SUCCESS), *_INVALID_INSTANCE.values(), _UNAVAILABLE, _NOT_STORAGE, _CANNOT_BE_ARCHIVED, _FAILED
+)  # fmt: skip
+"""Every status of a C-STORE response."""
 
 
 def status_of(error: Exception) -> Status:
@@ -47,12 +55,10 @@ def status_of(error: Exception) -> Status:
     if isinstance(error, errors.InvalidInstance):
         return _INVALID_INSTANCE[error.reason]
     if isinstance(error, errors.Unavailable | errors.TooMuch | errors.TooManyAttempts):
-        return Status(OUT_OF_RESOURCES, "Archive is unavailable, send again later")
+        return _UNAVAILABLE
     if isinstance(error, errors.NotAllowed):
-        return Status(SOP_CLASS_NOT_SUPPORTED, "Presentation context is not one of storage")
-    if isinstance(error, errors.ArchiveError):
-        return Status(CANNOT_UNDERSTAND, "Data set cannot be archived")
-    return Status(PROCESSING_FAILURE, "Archive failed, its operators have been told")
+        return _NOT_STORAGE
+    return _CANNOT_BE_ARCHIVED if isinstance(error, errors.ArchiveError) else _FAILED
 
 
 # Query/Retrieve (PS3.4 tables C.4-1, C.4-2 and C.4-3) ---------------------------------------------------------------
@@ -60,7 +66,6 @@ def status_of(error: Exception) -> Status:
 PENDING = 0xFF00
 PENDING_WITH_WARNING = 0xFF01
 CANCEL = 0xFE00
-UNABLE_TO_CALCULATE_MATCHES = 0xA701
 UNABLE_TO_PERFORM_SUB_OPERATIONS = 0xA702
 MOVE_DESTINATION_UNKNOWN = 0xA801
 SUB_OPERATIONS_WITH_FAILURES = 0xB000

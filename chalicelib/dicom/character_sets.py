@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 DEFAULT = "latin_1"
 """For the default repertoire: ASCII, and what devices that declare nothing send in Western Europe."""
 
-_CODECS = {
+CODECS = {
     "ISO_IR 6": DEFAULT,
     "ISO_IR 13": "shift_jis",
     "ISO_IR 100": "latin_1",
@@ -67,11 +67,11 @@ def codec(defined_term: str) -> str:
     ('utf_8', 'latin_1', 'latin_1', 'latin_1')
     """
     term = defined_term.strip(" \0").upper()
-    if term in _CODECS:
-        return _CODECS[term]
+    if term in CODECS:
+        return CODECS[term]
     number = re.fullmatch(r"ISO[ _-]?(?:2022[ _-]?)?(?:IR)?[ _-]?(\d+)", term)
-    if number and f"ISO_IR {number[1]}" in _CODECS:
-        return _CODECS[f"ISO_IR {number[1]}"]
+    if number and f"ISO_IR {number[1]}" in CODECS:
+        return CODECS[f"ISO_IR {number[1]}"]
     return {"UTF-8": "utf_8", "UTF8": "utf_8", "ISO 2022 GBK": "gbk", "ISO 2022 58": "gb2312"}.get(term, DEFAULT)
 
 

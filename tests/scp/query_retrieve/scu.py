@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pydicom.config import IGNORE
-from pydicom.dataelem import DataElement
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import build_context
 from pynetdicom.association import Association
