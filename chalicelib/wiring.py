@@ -177,6 +177,14 @@ def object_url_signer() -> CloudFrontUrlSigner:
     return CloudFrontUrlSigner(client("secretsmanager"), settings().object_signing_secret, settings().public_url)
 
 
+def secret(name: str) -> dict[str, str]:
+    """Value of a secret now."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.secrets_manager_secret import read_secret
+
+    return read_secret(client("secretsmanager"), name)
+
+
 @cache
 def logger(service: str) -> Logger:
     """JSON log lines of a service."""

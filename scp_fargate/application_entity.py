@@ -17,6 +17,7 @@ from chalicelib.settings import Settings
 from scp_fargate import c_find
 from scp_fargate.association import Archive, GivenConnection, IncomingAssociation, IncomingServer
 from scp_fargate.c_echo import on_c_echo
+from scp_fargate.limits import Connections, Limits
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
 from scp_fargate.operation import forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts
@@ -39,17 +40,12 @@ class RunningEntity:
     """A listening application entity."""
 
     ae: AE
-    server: IncomingServer
+    servers: list[IncomingServer]
     archive: Archive
-
-    @property
-    def port(self) -> int:
-        """Port that it listens on."""
-        return int(self.server.server_address[1])
 
     def associations(self) -> list[IncomingAssociation]:
         """Associations that are open."""
-        return list(self.server.active_associations)
+        return [association for server in self.servers for association in server.active_associations]
 
     def report(self) -> dict[str, int]:
         """Counts of this process."""
@@ -57,18 +53,26 @@ class RunningEntity:
 
     def serve(self, connection: GivenConnection) -> None:
         """Serve a connection that another process accepted."""
+        if connection.secured:
+            # Its handshake may take a while.
+            Thread(target=self._serve, args=(connection,), name="handshake", daemon=True).start()
+        else:
+            self._serve(connection)
+
+    def _serve(self, connection: GivenConnection) -> None:
+        (server,) = self.servers
         try:
-            self.server.finish_request(connection, connection.getpeername())
+            server.finish_request(connection, connection.getpeername())
         except Exception:
-            self.server.handle_error(connection, None)
+            server.handle_error(connection, None)
             connection.close()
-            connection.on_end()
 
     def stop(self, grace_s: float) -> None:
         """Take no new association; let open ones finish within the grace period, then abort them."""
         open_associations = self.associations()
-        if self.server.accepts:
-            self.server.shutdown()
+        for server in self.servers:
+            if server.accepts:
+                server.shutdown()
         self.archive.logger.info("stopping", extra={"associations": len(open_associations)})
         deadline = time.monotonic() + grace_s
         while time.monotonic() < deadline and any(association.is_alive() for association in open_associations):
@@ -90,13 +94,13 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
     Raises
     ------
     OSError
-        If the port is in use.
+        If a port is in use.
     """
     _configure_pynetdicom()
     ae = AE(ae_title=settings.ae_title)
     ae.require_called_aet = True
-    # Where another process accepts, it counts the associations of all.
-    ae.maximum_associations = settings.maximum_associations if accepts else 1_000_000
+    # `Limits` counts, and lets some more in to hear why they are rejected.
+    ae.maximum_associations = 1_000_000
     ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
     ae.acse_timeout = ACSE_TIMEOUT_S
     ae.dimse_timeout = ACSE_TIMEOUT_S
@@ -112,18 +116,25 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
         (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
         (evt.EVT_DIMSE_RECV, forget_stale_cancel),
     ]
-    server = ae.make_server(
-        (settings.dicom_host, settings.dicom_port),
-        evt_handlers=handlers,
-        server_class=IncomingServer,
-        archive=archive,
-        accepts=accepts,
-    )
-    # What `AE.start_server` notes for itself, and `server.shutdown` expects.
-    ae._servers.append(server)
-    if accepts:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
-    return RunningEntity(ae, server, archive)
+    limits, connections = Limits(settings) if accepts else None, Connections()
+    ports = [(settings.dicom_port, False), (settings.dicom_tls_port if archive.tls else 0, True)]
+    for port, secured in ports if accepts else ports[:1]:
+        if accepts and not port:
+            continue
+        server = ae.make_server(
+            (settings.dicom_host, port),
+            evt_handlers=handlers,
+            server_class=IncomingServer,
+            archive=archive,
+            limits=limits,
+            connections=connections,
+            secured=secured,
+        )
+        # What `AE.start_server` notes for itself, and `server.shutdown` expects.
+        ae._servers.append(server)
+        if accepts:
+            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
+    return RunningEntity(ae, list(ae._servers), archive)
 
 
 def _configure_pynetdicom() -> None:
@@ -158,17 +169,43 @@ def _on_requested(event: Event) -> None:
             association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, "calling AE title not recognized"
         )
         return
+    fingerprint = association.certificate_fingerprint
+    if fingerprint and fingerprint not in caller.certificate_fingerprints:
+        # It may be another hospital's, or one that was revoked.
+        why = "certificate not registered"
+        _reject(association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, why, certificate=fingerprint)
+        return
     association.hospital = caller.hospital
     association.services = caller.services
+    if not _begin_for_hospital(association):
+        return
     receives = {uid for uid, role in association.requestor.role_selection.items() if role.scp_role}
     association.acceptor.supported_contexts = supported_contexts(
         request.presentation_context_definition_list, caller.services, receives
     )
 
 
-def _reject(association: IncomingAssociation, result: int, source: int, reason: int, why: str) -> None:
+def _begin_for_hospital(association: IncomingAssociation) -> bool:
+    """Whether the hospital may have one more association; it is rejected if not."""
+    try:
+        end = association.archive.hospital_associations.begin(association.hospital)
+    except errors.Unavailable:
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "registry unavailable")
+        return False
+    if end is None:
+        why = "local limit of the hospital exceeded"
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, LOCAL_LIMIT_EXCEEDED, why)
+        return False
+    association.end_of_hospital = end
+    return True
+
+
+def _reject(
+    association: IncomingAssociation, result: int, source: int, reason: int, why: str, certificate: str = ""
+) -> None:
     association.counts.add("associations_rejected")
-    association.log("association rejected", level="warning", reason=why, peer=association.requestor.address)
+    more = {"certificate": certificate} if certificate else {}
+    association.log("association rejected", level="warning", reason=why, peer=association.requestor.address, **more)
     association.acse.send_reject(result, source, reason)
     association.kill()
 
@@ -190,8 +227,11 @@ def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
 def _on_accepted(event: Event) -> None:
     association: IncomingAssociation = event.assoc
     association.counts.add("associations_accepted")
+    if association.certificate_fingerprint:
+        association.counts.add("tls_associations_accepted")
     association.log(
         "association accepted",
+        tls=bool(association.certificate_fingerprint),
         peer=association.requestor.address,
         contexts_accepted=len(association.accepted_contexts),
         contexts_rejected=len(association.rejected_contexts),

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from scp_fargate import c_find, c_get, c_move, c_store, n_action
 from scp_fargate.c_find import Extensions
 from scp_fargate.commitments import Commitments, EventReports, Report
 from scp_fargate.counts import Counts
+from scp_fargate.limits import Connections, HospitalAssociations, Limits, Verdict
 from scp_fargate.p_data import StorageDul
 from scp_fargate.presentation_contexts import service_of
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pynetdicom.presentation import PresentationContext
 
     from scp_fargate.callers import Callers
+    from scp_fargate.tls import Tls
 
 LARGEST_PDU_BYTES = 1 << 20
 """Larger than what is negotiated and than any A-ASSOCIATE-RQ; a peer that exceeds it is cut off."""
@@ -55,6 +58,9 @@ class Archive:
     commitments: Commitments
     maximum_matches: int
     move_associations: int
+    hospital_associations: HospitalAssociations
+    tls: Tls | None
+    """None: there is no TLS port."""
     own_c_store_path: bool = True
     """False: C-STORE goes through pynetdicom as every other service does (docs/adr/0010-c-store-path.md)."""
 
@@ -206,6 +212,10 @@ class IncomingAssociation(Association):
         self.admitted = True
         """False: there are as many associations as there may be; the request is rejected for now."""
         self.on_end: Callable[[], None] = _nothing
+        self.certificate_fingerprint = ""
+        """SHA-256 of the certificate that the peer showed; "" without TLS."""
+        self.end_of_hospital: Callable[[], None] = _nothing
+        """Ends what `HospitalAssociations.begin` began."""
         self.dimse = BoundedDimse(self, archive.memory)
         if archive.own_c_store_path:
             self.dul = StorageDul(self)
@@ -236,6 +246,7 @@ class IncomingAssociation(Association):
             if self.dul.is_alive():
                 self.dul.join(STALLED_AFTER_S)
             self.dimse.close()
+            self.end_of_hospital()
             self.on_end()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
@@ -274,8 +285,10 @@ def _is_of(context: PresentationContext, request: Any) -> bool:
 
 
 class GivenConnection(socket.socket):
-    """A connection that another process accepted."""
+    """A connection that was accepted, perhaps by another process, and judged."""
 
+    secured = False
+    """Whether it came to the TLS port."""
     admitted = True
     on_end: Callable[[], None] = staticmethod(_nothing)
 
@@ -284,18 +297,20 @@ class IncomingRequestHandler(RequestHandler):
     """Makes an `IncomingAssociation` of a connection."""
 
     server: IncomingServer
+    request: GivenConnection
 
     def _create_association(self) -> IncomingAssociation:
-        self.request.settimeout(STALLED_AFTER_S)
-        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection, fingerprint = self._secured()
+        connection.settimeout(STALLED_AFTER_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         association = IncomingAssociation(self.ae, self.server.archive)
-        if isinstance(self.request, GivenConnection):
-            association.admitted, association.on_end = self.request.admitted, self.request.on_end
+        association.certificate_fingerprint = fingerprint
+        association.admitted, association.on_end = self.request.admitted, self.request.on_end
         association._server = self.server
         # pynetdicom finds its associations by this name.
         association.name = f"AcceptorThread@{datetime.now():%Y%m%d%H%M%S}"
-        association.set_socket(BoundedSocket(association, client_socket=self.request))
+        association.set_socket(BoundedSocket(association, client_socket=connection))
         acceptor = association.acceptor
         acceptor.maximum_length = self.ae.maximum_pdu_size
         acceptor.ae_title = self.server.ae_title
@@ -311,6 +326,20 @@ class IncomingRequestHandler(RequestHandler):
                     association.bind(event, handler, args)
         return association
 
+    def _secured(self) -> tuple[socket.socket, str]:
+        """The connection to go on with, and the fingerprint of the peer's certificate; OSError if it is not trusted."""
+        if not self.request.secured:
+            return self.request, ""
+        archive = self.server.archive
+        assert archive.tls is not None
+        try:
+            return archive.tls.accept(self.request)
+        except OSError as error:
+            archive.counts.add("tls_handshakes_failed")
+            reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
+            archive.logger.warning("TLS handshake failed", extra={"peer": self.client_address[0], "reason": reason})
+            raise
+
 
 class IncomingServer(ThreadedAssociationServer):
     """Listens for associations."""
@@ -318,10 +347,16 @@ class IncomingServer(ThreadedAssociationServer):
     request_queue_size = 128
     daemon_threads = True
 
-    def __init__(self, *args: Any, archive: Archive, accepts: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, archive: Archive, limits: Limits | None, connections: Connections, secured: bool = False,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         self.archive = archive
-        self.accepts = accepts
-        """False: another process accepts, and hands connections over."""
+        self.accepts = limits is not None
+        """False: another process accepts, judges, and hands connections over."""
+        self._limits = limits
+        self._connections = connections
+        self._secured = secured
         super().__init__(*args, request_handler=IncomingRequestHandler, **kwargs)
 
     def server_bind(self) -> None:
@@ -334,6 +369,27 @@ class IncomingServer(ThreadedAssociationServer):
         if self.accepts:
             super().server_activate()
 
+    def get_request(self) -> tuple[GivenConnection, Any]:
+        """Accept a connection."""
+        accepted, address = super().get_request()
+        connection = GivenConnection(fileno=accepted.detach())
+        connection.secured = self._secured
+        return connection, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Judge a connection; False to close it."""
+        address = client_address[0]
+        assert self._limits is not None
+        verdict = self._limits.judge(address, [self._connections])
+        if verdict is Verdict.DROP:
+            self.archive.counts.add("connections_dropped")
+            return False
+        request.admitted = verdict is Verdict.ADMIT
+        self._connections.begin(address, request.admitted)
+        request.on_end = partial(self._connections.end, address, request.admitted)
+        return True
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """One line instead of a stack trace on stderr."""
         self.archive.logger.warning("connection failed before negotiation")
+        request.on_end()

@@ -11,7 +11,7 @@ from functools import partial
 from chalicelib.settings import Settings
 from scp_fargate.application_entity import RunningEntity, listen
 from scp_fargate.association import Archive, GivenConnection
-from scp_fargate.processes import ADMIT, ENDED, READY, REFUSAL_ENDED, REFUSE, REPORT, STOP, Control
+from scp_fargate.processes import ADMIT, CONNECTIONS, ENDED, READY, REPORT, SECURED, STOP, Control
 
 METRICS_EVERY_S = 10
 
@@ -22,11 +22,12 @@ def work(settings: Settings, archive: Archive, control: Control) -> int:
     threading.Thread(target=_send_counts, args=(archive,), name="metrics", daemon=True).start()
     control.tell(READY)
     while True:
-        message, descriptor = control.next()
-        if message in (ADMIT, REFUSE):
+        message, number, descriptor = control.next()
+        if message in CONNECTIONS:
             connection = GivenConnection(fileno=descriptor)
-            connection.admitted = message == ADMIT
-            connection.on_end = partial(control.tell, ENDED if connection.admitted else REFUSAL_ENDED)
+            connection.secured = message in SECURED
+            connection.admitted = message in ADMIT
+            connection.on_end = partial(control.tell, f"{ENDED}{number}")
             entity.serve(connection)
         elif message == REPORT:
             control.tell(archive.counts.snapshot())
