@@ -58,5 +58,17 @@ def verify_sessions(role: iam.IGrantable, storage: Storage) -> None:
     _use_data_key(role.grant_principal, storage.data_key, write=False)
 
 
+def keep_storage_commitments(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role write requests for storage commitment and no other item of the registry."""
+    only_those = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STORAGE-COMMITMENT*"]}}
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            resources=[storage.registry.table_arn],
+            conditions=only_those,
+        )
+    )
+
+
 def _allow(principal: iam.IPrincipal, actions: Sequence[str], resources: Sequence[str]) -> None:
     principal.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))

@@ -145,6 +145,7 @@ class IngestStack(Stack):
             iam.PolicyStatement(actions=["dynamodb:GetItem", "dynamodb:Query"], resources=[registry.table_arn])
         )
         grants.verify_sessions(role, self.archive.storage)
+        grants.keep_storage_commitments(role, self.archive.storage)
 
     def _http_load_balancer(self) -> elb.NetworkLoadBalancer:
         """For CloudFront alone, whose VPC origin has its interfaces in this VPC."""

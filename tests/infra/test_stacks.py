@@ -186,7 +186,7 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
         ("IndexInstanceRole", r"sns:|s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:(Put|Update|Delete|BatchWrite)|kms:Sign"),
-        ("TaskTaskRole", r"sns:|sqs:|s3:(Get|List|Delete)|dynamodb:(Put|Update|Delete|Batch|Scan)|kms:Sign"),
+        ("TaskTaskRole", r"sns:|sqs:|dynamodb:BatchWrite|kms:Sign"),
     ],
 )
 def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, forbidden: str) -> None:
@@ -204,6 +204,25 @@ def test_the_ingest_containers_write_instances_refused_bytes_and_staged_ones_onl
         for resource in statement["Resource"]
     ]
     assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected", "staging"]  # type: ignore[index]
+
+
+def test_the_ingest_containers_write_no_item_of_the_registry_but_requests_for_storage_commitment(
+    templates: Templates,
+) -> None:
+    writing = [
+        statement
+        for statement in _policies_of(templates, "TaskTaskRole")
+        if any(re.match(r"dynamodb:(Put|Update|Delete)", action) for action in _actions(statement))
+    ]
+    assert [statement["Condition"] for statement in writing] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STORAGE-COMMITMENT*"]}}
+    ]
+
+
+def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) -> None:
+    (deleted,) = [found for found in _policies_of(templates, "TaskTaskRole") if "s3:DeleteObject" in _actions(found)]
+    assert "/staging/*" in json.dumps(deleted["Resource"])
+    assert "archive/*" not in json.dumps(deleted["Resource"])
 
 
 def test_sms_may_be_sent_to_phones_and_not_to_topics(templates: Templates) -> None:

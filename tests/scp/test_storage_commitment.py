@@ -148,6 +148,7 @@ def test_a_report_on_the_association_that_asked(start_ingest: Callable[..., Inge
         # The association goes on.
         assert ask(association, "1.2.3.3", transaction="1.2.3.98") == 0
         assert requester.report()[1].TransactionUID == "1.2.3.98"
+        wait_until_nothing_is_pending()
     assert ingest.health()["commitment_reports"] == 2
 
 
@@ -263,12 +264,15 @@ def test_requests_that_are_refused(ingest: Ingest, requester: Requester) -> None
         valid.ReferencedSOPSequence = [item]
         assert send_action(association, valid, action=2) == 0x0123
         assert send_action(association, valid, instance="1.2.3") == 0x0112
-        assert send_action(association, Dataset()) == 0x0120
+        nothing = Dataset()
+        nothing.PatientID = "P1"
+        assert send_action(association, nothing) == 0x0120
         without_transaction = Dataset()
         without_transaction.ReferencedSOPSequence = [item]
         assert send_action(association, without_transaction) == 0x0120
         assert ask(association) == 0x0120
-        assert ask(association, "../etc") == 0x0115
+        with pytest.warns(UserWarning, match="Invalid value for VR UI"):
+            assert ask(association, "../etc") == 0x0115
         assert not pending()
         assert send_action(association, valid) == 0
 
