@@ -21,7 +21,7 @@ from aiohttp.typedefs import Handler, Middleware
 from chalicelib.settings import Settings
 from localstack.edge_api import ApiOrigin
 from localstack.edge_health import Health
-from localstack.edge_ingest import IngestOrigin, is_store
+from localstack.edge_ingest import IngestOrigin, is_for_ingest
 from localstack.edge_objects import ObjectOrigin
 from localstack.edge_site import SecurityHeaders, Site
 from localstack.local_settings import ROOT
@@ -52,7 +52,7 @@ class Origins:
         path = request.path
         if path == "/healthz":
             return await self.health.handle(request)
-        if is_store(request.method, path):
+        if is_for_ingest(request.method, request.rel_url.raw_path):
             return await self.ingest.handle(request)
         if path.startswith(("/dicomweb/", "/api/")):
             return await self.api.handle(request)

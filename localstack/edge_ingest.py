@@ -1,18 +1,23 @@
-"""The edge in front of the ingest service: STOW-RS requests of any size, passed on as they come (D7)."""
+"""The edge in front of the ingest service: STOW-RS requests of any size (D7), passed on as they come; self-tests."""
 
 from __future__ import annotations
+
+import re
 
 from aiohttp import ClientConnectionError, ClientError, ClientSession, web
 from yarl import URL
 
 from localstack.edge_api import authorization, forwarded_headers
 
-PATH = "/dicomweb/studies"
+PATHS = re.compile(r"/dicomweb/studies(?:/.*)?|/api/hospitals/[^/]+/application-entities/[^/]+/echo")
 
 
-def is_store(method: str, path: str) -> bool:
-    """Whether a request is of the Store transaction (PS3.18 10.5); the CloudFront Function decides alike."""
-    return method == "POST" and (path == PATH or path.startswith(PATH + "/"))
+def is_for_ingest(method: str, path: str) -> bool:
+    """Whether a request is of the Store transaction (PS3.18 10.5), or a C-ECHO self-test (docs/adr/0012).
+
+    The CloudFront Function decides alike, on the path as it was sent.
+    """
+    return method == "POST" and PATHS.fullmatch(path) is not None
 
 
 class IngestOrigin:
@@ -26,7 +31,7 @@ class IngestOrigin:
         self._ingest_url = ingest_url
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request of the Store transaction."""
+        """Answer a request that `is_for_ingest`."""
         headers = forwarded_headers(request.headers, self._NOT_SENT)
         granted = authorization(request.headers, request.cookies, request.method)
         if granted is not None:

@@ -1,8 +1,9 @@
-"""The HTTP port of the ingest process: STOW-RS, and health and counts for the load balancer and operators."""
+"""The HTTP port of the ingest process: STOW-RS, C-ECHO self-tests; health and counts for the load balancer."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,9 @@ from chalicelib.access.model import Session
 from chalicelib.access.sessions import verify_session
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.settings import Settings
+from scp_fargate import echo_self_test
 from scp_fargate.counts import Counts
+from scp_fargate.echo_self_test import EchoSelfTest
 from scp_fargate.spool import Spool
 from scp_fargate.stow_rs import StowRs
 from scp_fargate.stow_rs_request import Workers
@@ -31,7 +34,14 @@ STUDIES = "/dicomweb/studies"
 class HttpServer:
     """An aiohttp application in a thread of its own."""
 
-    def __init__(self, host: str, port: int, report: Report, make_stow_rs: Callable[[Workers], StowRs]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        report: Report,
+        make_stow_rs: Callable[[Workers], StowRs],
+        self_test: EchoSelfTest,
+    ) -> None:
         """Listen.
 
         Raises
@@ -40,6 +50,7 @@ class HttpServer:
             If the port is in use.
         """
         self._report = report
+        self._self_test = self_test
         self._requests = 0
         self._stopping = False
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="stow-rs")
@@ -60,6 +71,7 @@ class HttpServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self._self_test.close()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -76,6 +88,7 @@ class HttpServer:
         app = web.Application(middlewares=[self._counted])
         for path in (STUDIES, f"{STUDIES}/{{study}}"):
             app.router.add_post(path, stow_rs.handle, expect_handler=stow_rs.expect)
+        app.router.add_post(echo_self_test.PATH, self._self_test.handle)
         for path in ("/healthz", "/metrics"):
             app.router.add_get(path, self._health)
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # its tracebacks may quote a request
@@ -111,7 +124,7 @@ class HttpServer:
 
 
 def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger: Logger, report: Report) -> HttpServer:
-    """Answer STOW-RS, /healthz and /metrics (`report()` as JSON).
+    """Answer STOW-RS, C-ECHO self-tests, /healthz and /metrics (`report()` as JSON).
 
     Raises
     ------
@@ -127,4 +140,13 @@ def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger:
         url = f"{settings.public_url}/dicomweb"
         return StowRs(objects, verify, url, counts, logger, spool, workers)
 
-    return HttpServer(settings.dicom_host, settings.ingest_http_port, report, stow_rs)
+    self_test = EchoSelfTest(wiring.registry, verify, settings.ae_title, _is_loopback(settings.dicom_host), logger)
+    return HttpServer(settings.dicom_host, settings.ingest_http_port, report, stow_rs, self_test)
+
+
+def _is_loopback(host: str) -> bool:
+    """Who listens on the loopback interface alone is on one machine with its modalities."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

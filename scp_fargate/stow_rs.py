@@ -24,6 +24,7 @@ from chalicelib.dicom.multipart_reader import (
     parse_content_type,
 )
 from scp_fargate.counts import Counts
+from scp_fargate.http_problem import RETRY_AFTER_S, UnsupportedMediaType, bearer_token, problem, refusal
 from scp_fargate.spool import Spool
 from scp_fargate.stow_rs_request import DICOM, DICOM_JSON, InstanceParts, MetadataAndBulkData, Workers
 from scp_fargate.stow_rs_response import status_code, store_response
@@ -32,19 +33,6 @@ from scp_fargate.stow_rs_store import InstanceStore
 MULTIPART = "multipart/related"
 STALLED_AFTER_S = 60
 """A caller that sends nothing for so long is cut off."""
-RETRY_AFTER_S = 10
-_STATUS = {
-    errors.BadRequest: 400,
-    errors.NotAuthenticated: 401,
-    errors.NotAllowed: 403,
-    errors.NotAcceptable: 406,
-    errors.TooMuch: 413,
-    errors.Unavailable: 503,
-}
-
-
-class UnsupportedMediaType(errors.ArchiveError):
-    """The payload is of none of the types that can be stored."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +65,11 @@ class StowRs:
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
         """Judge the header of a request that waits for `100 Continue` before it sends its body (RFC 9110 10.1.1)."""
         if request.headers.get("Expect", "").lower() != "100-continue":
-            return _problem(417, "Only 100-continue can be expected.")
+            return problem(417, "Only 100-continue can be expected.")
         try:
             request["payload"] = await self._payload(request)
         except errors.ArchiveError as error:
-            return _refusal(error)
+            return refusal(error)
         await _write_continue(request)
         return None
 
@@ -92,15 +80,15 @@ class StowRs:
             payload: Payload = request.get("payload") or await self._payload(request)
             return await self._store(request, payload, correlation_id)
         except errors.ArchiveError as error:
-            return _refusal(error)
+            return refusal(error)
         except MalformedMultipart as error:
-            return _problem(400, f"{error} Instances before it may have been stored; sending all again is safe.")
+            return problem(400, f"{error} Instances before it may have been stored; sending all again is safe.")
         except TimeoutError:
-            return _problem(408, "The body did not come in time.")
+            return problem(408, "The body did not come in time.")
         except (ClientError, ConnectionError) as error:
             extra = {"correlation_id": correlation_id, "error": type(error).__name__}
             self.logger.warning("STOW-RS request broke off", extra=extra)
-            return _problem(400, "The body ended early.")
+            return problem(400, "The body ended early.")
 
     async def _payload(self, request: web.Request) -> Payload:
         if self.is_stopping():
@@ -126,10 +114,7 @@ class StowRs:
         return Payload(session, study, part_type, parameters.get("boundary", ""), answer_type)
 
     async def _session(self, request: web.Request) -> Session:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer":
-            raise errors.NotAuthenticated("Send a bearer token.")
-        session = await self.workers.run(self.verify, token.strip())
+        session = await self.workers.run(self.verify, bearer_token(request))
         if not session.may(Permission.STORE_INSTANCES) or not session.hospital:
             raise errors.NotAllowed("Your role does not permit this.")
         return session
@@ -181,19 +166,3 @@ async def _write_continue(request: web.Request) -> None:
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     # It is no part of the response, whose header has not been written.
     request.writer.output_size = 0
-
-
-def _refusal(error: errors.ArchiveError) -> web.Response:
-    status = 415 if isinstance(error, UnsupportedMediaType) else _STATUS.get(type(error), 500)
-    response = _problem(status, str(error))
-    if status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response
-
-
-def _problem(status: int, detail: str) -> web.Response:
-    """Problem details (RFC 9457)."""
-    body = {"type": "about:blank", "status": status, "detail": detail}
-    return web.json_response(body, status=status, content_type="application/problem+json")

@@ -30,14 +30,15 @@ function handler(event) {
 
 INGEST_ORIGIN = "Ingest"
 
-DICOMWEB_REQUEST = (
+API_OR_INGEST = (
     "import cf from 'cloudfront';"
     + COOKIE_TO_AUTHORIZATION.replace("function handler", "function authorize")
     + f"""
 function handler(event) {{
   var result = authorize(event);
   // A behaviour is chosen by path alone; the Store transaction has the path of searches and a method of its own.
-  if (!result.statusCode && result.method === 'POST' && /^\\/dicomweb\\/studies(\\/|$)/.test(result.uri)) {{
+  var ingest = /^\\/dicomweb\\/studies(\\/|$)|^\\/api\\/hospitals\\/[^\\/]+\\/application-entities\\/[^\\/]+\\/echo$/;
+  if (!result.statusCode && result.method === 'POST' && ingest.test(result.uri)) {{
     cf.selectRequestOriginById('{INGEST_ORIGIN}');
   }}
   return result;

@@ -3,7 +3,7 @@
     /              portal          site bucket, headers of viewer_static/security-headers.json by path
     /ohif/         viewer          site bucket
     /dicomweb/*    DICOMweb        REST API, session cookie turned into Authorization; STOW-RS to the ingest containers
-    /api/*         portal's API    REST API, the same
+    /api/*         portal's API    REST API, the same; C-ECHO self-tests to the ingest containers
     /objects/*     archive bucket  signed URLs only
 
 The site is published by `aws s3 sync viewer_static/dist s3://<SiteBucket>`. The object-signing secret of the archive
@@ -52,7 +52,7 @@ class EdgeStack(Stack):
         ingest: IngestStack | None,
         **kwargs: Any,
     ) -> None:
-        """Without an ingest stack there is no STOW-RS."""
+        """Without an ingest stack there is no STOW-RS and no C-ECHO self-test."""
         super().__init__(scope, name, description="Sans Film: edge", **kwargs)
         tag_component(self, "edge")
         self.config = config
@@ -172,8 +172,11 @@ class EdgeStack(Stack):
         """Default behaviour, and the others in the order in which CloudFront tries them."""
         content = json.loads(SECURITY_HEADERS.read_text())
         to_application = self._function("ApplicationPaths", edge_functions.APPLICATION_PATHS)
-        to_authorization = self._function("CookieToAuthorization", edge_functions.COOKIE_TO_AUTHORIZATION)
-        to_dicomweb = self._function("DicomwebRequest", edge_functions.DICOMWEB_REQUEST) if self.ingest else None
+        to_api = (
+            self._function("ApiOrIngest", edge_functions.API_OR_INGEST)
+            if self.ingest
+            else self._function("CookieToAuthorization", edge_functions.COOKIE_TO_AUTHORIZATION)
+        )
         to_key = self._function("StripObjectsPrefix", edge_functions.STRIP_OBJECTS_PREFIX)
         by_path: dict[str, cloudfront.BehaviorOptions] = {}
         default = None
@@ -181,8 +184,7 @@ class EdgeStack(Stack):
             headers = self._headers_policy(f"Headers{number}", {**content["every_path"], **rule["headers"]})
             for path in rule["paths"]:
                 if path in API_PATHS:
-                    is_dicomweb = path.startswith("/dicomweb") and to_dicomweb is not None
-                    by_path[path] = self._api_behavior(headers, to_dicomweb if is_dicomweb else to_authorization)
+                    by_path[path] = self._api_behavior(headers, to_api)
                 elif path in OBJECT_PATHS:
                     by_path[path] = self._object_behavior(headers, to_key)
                 elif path not in NOT_AT_CLOUDFRONT:
