@@ -17,9 +17,9 @@ from chalicelib.settings import Settings
 from scp_fargate import c_find
 from scp_fargate.association import Archive, GivenConnection, IncomingAssociation, IncomingServer
 from scp_fargate.c_echo import on_c_echo
-from scp_fargate.limits import Connections, Limits
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
-from scp_fargate.operation import forget_stale_cancel
+from scp_fargate.limits import Connections, Limits
+from scp_fargate.operation import acknowledge_at_once, forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
         (evt.EVT_DIMSE_RECV, forget_stale_cancel),
+        (evt.EVT_DATA_SENT, acknowledge_at_once),
     ]
     limits, connections = Limits(settings) if accepts else None, Connections()
     ports = [(settings.dicom_port, False), (settings.dicom_tls_port if archive.tls else 0, True)]

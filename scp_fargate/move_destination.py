@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.model import InstanceRecord
-from scp_fargate.operation import PeerGone, drop
+from scp_fargate.operation import PeerGone, acknowledge_at_once, drop, set_no_delay
 from scp_fargate.storage_scu import LARGEST_PDU_BYTES, UNCOMPRESSED, StorageScu
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ BATCH = 1000
 """Instances looked at before an association is proposed for them."""
 MOST_CONTEXTS = 128
 CONNECT_TIMEOUT_S = 10
-ACSE_TIMEOUT_S = 30
+ACSE_TIMEOUT_S = 15
+WORTH_ANOTHER = 10
+"""Instances for which one more association pays."""
+DECLINED_FOR_S = 3600.0
+LARGEST_MEMORY = 1000
 WINDOW = 8
 """Outstanding sub-operations proposed to the destination; most answer that they take one at a time."""
 
@@ -59,6 +64,7 @@ class Remaining:
     def __init__(self, records: Iterable[InstanceRecord]) -> None:
         self._records = deque(records)
         self._lock = threading.Lock()
+        self._helpers: list[threading.Thread] | None = []
 
     def __iter__(self) -> Iterator[InstanceRecord]:
         while True:
@@ -73,11 +79,44 @@ class Remaining:
         with self._lock:
             self._records.extendleft(reversed(list(records)))
 
+    def join(self, helper: threading.Thread) -> bool:
+        """Whether a thread may begin to send; False once the batch is closed."""
+        with self._lock:
+            if self._helpers is None or not self._records:
+                return False
+            self._helpers.append(helper)
+            return True
+
+    def close(self) -> list[threading.Thread]:
+        """Let no thread begin any more; those that did."""
+        with self._lock:
+            helpers, self._helpers = self._helpers or [], None
+        return helpers
+
     def take_all(self) -> list[InstanceRecord]:
         """Everything that is left."""
         with self._lock:
             left, self._records = list(self._records), deque()
         return left
+
+
+class Declined:
+    """Destinations that do not grant a second association, remembered for a while. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def add(self, ae_title: str) -> None:
+        """Remember one."""
+        if len(self._until) >= LARGEST_MEMORY:
+            self._until.clear()
+        self._until[ae_title] = time.monotonic() + DECLINED_FOR_S
+
+    def __contains__(self, ae_title: str) -> bool:
+        return self._until.get(ae_title, 0.0) > time.monotonic()
+
+
+DECLINED = Declined()
 
 
 class Destination:
@@ -104,53 +143,69 @@ class Destination:
         self._destination = destination
         self._most = associations
         self._make_scu = make_scu
-        self._open: list[tuple[Association, StorageScu]] = []
-        self._broken: list[StorageScu] = []
+        self._idle: list[StorageScu] = []
         self._pairs: frozenset[Pair] = frozenset()
+        self._lock = threading.Lock()
 
     def send(self, records: list[InstanceRecord], check: Callable[[], None]) -> list[InstanceRecord]:
         """Send a batch over as many associations as the destination grants; return what could not be tried.
 
-        An association that breaks is replaced as long as the destination admits a new one. `check` raises to stop.
+        The first association does not wait for the others: a destination that serves one at a time leaves them
+        waiting. `check` raises to stop.
         """
         pairs = proposed_pairs(records)
         if not pairs <= self._pairs:
             self.close()
             self._pairs = pairs
         remaining = Remaining(records)
-        self._connect(min(self._most, len(records)))
-        threads = [
-            threading.Thread(target=self._run, args=(scu, remaining, check), name="move", daemon=True)
-            for _, scu in self._open[1:]
+        first = self._take()
+        if first is None:
+            return records
+        wanted = 1 if self._destination.ae_title in DECLINED else min(self._most, -(-len(records) // WORTH_ANOTHER))
+        helpers = [
+            threading.Thread(target=self._help, args=(remaining, check), name="move", daemon=True)
+            for _ in range(wanted - 1)
         ]
-        for thread in threads:
-            thread.start()
-        if self._open:
-            self._run(self._open[0][1], remaining, check)
-        for thread in threads:
-            thread.join()
-        self._open = [pair for pair in self._open if pair[1] not in self._broken]
-        self._broken = []
+        for helper in helpers:
+            helper.start()
+        self._run(first, remaining, check)
+        for helper in remaining.close():
+            helper.join()
         return remaining.take_all()
+
+    def _help(self, remaining: Remaining, check: Callable[[], None]) -> None:
+        scu = self._take()
+        if scu is None:
+            DECLINED.add(self._destination.ae_title)
+        elif remaining.join(threading.current_thread()):
+            self._run(scu, remaining, check)
+        else:
+            self._release(scu)
 
     def _run(self, scu: StorageScu, remaining: Remaining, check: Callable[[], None]) -> None:
         try:
             scu.send_all(remaining, check)
         except Stop:
-            remaining.put_back(scu.unsent)
+            pass
         except PeerGone:
             remaining.put_back(scu.unsent)
-            self._broken.append(scu)
             drop(scu.association)
             scu.association._reactor_checkpoint.set()
+            return
+        remaining.put_back(scu.unsent)
+        with self._lock:
+            self._idle.append(scu)
 
-    def _connect(self, wanted: int) -> None:
-        while len(self._open) < wanted:
-            association = self._associate()
-            if association is None:
-                return
-            window, _ = association.acceptor.asynchronous_operations
-            self._open.append((association, self._make_scu(association, min(max(window, 1), WINDOW))))
+    def _take(self) -> StorageScu | None:
+        """An association that is idle, or a new one; None if the destination grants none."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        association = self._associate()
+        if association is None:
+            return None
+        window, _ = association.acceptor.asynchronous_operations
+        return self._make_scu(association, min(max(window, 1), WINDOW))
 
     def _associate(self) -> Association | None:
         asynchronous = AsynchronousOperationsWindowNegotiation()
@@ -163,6 +218,7 @@ class Destination:
             ae_title=self._destination.ae_title,
             max_pdu=LARGEST_PDU_BYTES,
             ext_neg=[asynchronous],
+            evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_DATA_SENT, acknowledge_at_once)],
         )
         if not association.is_established:
             return None
@@ -170,13 +226,17 @@ class Destination:
         association._reactor_checkpoint.clear()
         return association
 
+    def _release(self, scu: StorageScu) -> None:
+        scu.association._reactor_checkpoint.set()
+        if scu.association.is_established:
+            scu.association.release()
+
     def close(self) -> None:
         """Release every association."""
-        for association, _ in self._open:
-            association._reactor_checkpoint.set()
-            if association.is_established:
-                association.release()
-        self._open = []
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for scu in idle:
+            self._release(scu)
 
 
 class Stop(Exception):

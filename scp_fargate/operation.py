@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SLOWEST_BYTES_PER_S = 32 << 10
 """A peer that takes less is dropped: it would hold an association and its memory for hours."""
 GRACE_S = 30.0
+QUICK_ACKNOWLEDGEMENT = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)
+"""Linux has the former."""
 LONGEST_QUEUE = 16
 """PDUs that wait for the socket of one association."""
 
@@ -45,6 +47,21 @@ def drop(association: Association) -> None:
     """Close the connection under an association whose peer does not read: an A-ABORT would wait behind the data."""
     with suppress(OSError, AttributeError):
         association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+
+
+def set_no_delay(event: Event) -> None:
+    """Send small segments at once (EVT_CONN_OPEN of associations that the archive opens)."""
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def acknowledge_at_once(event: Event) -> None:
+    """Acknowledge what comes next without delay (EVT_DATA_SENT).
+
+    Many peers write a response in pieces and wait for the acknowledgement of the first (Nagle), which the kernel
+    would put off for 40 ms: once per sub-operation. The option lasts until the next segment, hence again and again.
+    """
+    with suppress(OSError, AttributeError):
+        event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACKNOWLEDGEMENT, 1)
 
 
 def wait_for_room(association: Association, deadline: float) -> None:

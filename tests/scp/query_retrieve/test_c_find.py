@@ -18,10 +18,19 @@ from tests.scp.query_retrieve.conftest import Archive
 from tests.scp.query_retrieve.scu import FIND, PATIENT_ROOT, STUDY_ROOT, find, identifier, open_association
 from tests.scp.scu import associate
 
-NAMES = {"chrArab": "ISO_IR 127", "chrFren": "ISO_IR 100", "chrGerm": "ISO_IR 100", "chrGreek": "ISO_IR 126",
-         "chrH31": ["", "ISO 2022 IR 87"], "chrH32": ["ISO 2022 IR 13", "ISO 2022 IR 87"], "chrHbrw": "ISO_IR 138",
-         "chrI2": ["", "ISO 2022 IR 149"], "chrRuss": "ISO_IR 144", "chrX1": "ISO_IR 192",
-         "chrX2": "GB18030"}  # fmt: skip
+NAMES = {
+    "chrArab": "ISO_IR 127",
+    "chrFren": "ISO_IR 100",
+    "chrGerm": "ISO_IR 100",
+    "chrGreek": "ISO_IR 126",
+    "chrH31": ["", "ISO 2022 IR 87"],
+    "chrH32": ["ISO 2022 IR 13", "ISO 2022 IR 87"],
+    "chrHbrw": "ISO_IR 138",
+    "chrI2": ["", "ISO 2022 IR 149"],
+    "chrRuss": "ISO_IR 144",
+    "chrX1": "ISO_IR 192",
+    "chrX2": "GB18030",
+}
 
 
 def uids(matches: list[Dataset]) -> set[str]:
