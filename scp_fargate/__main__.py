@@ -63,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         maximum_matches=settings.maximum_matches,
         move_associations=settings.move_associations,
         hospital_associations=HospitalAssociations(
-            os.fdopen(options.worker[1], "r+b") if options.worker else unnamed_file(), partial(_maximum, settings, hospitals)
+            os.fdopen(options.worker[1], "r+b") if options.worker else unnamed_file(),
+            partial(_maximum, settings, hospitals),
         ),
         tls=tls,
         own_c_store_path=settings.c_store_path == "own",
@@ -80,7 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
         report = partial(_report, entity, archive.counts, stopping)
         http = serve_http(settings, archive.objects, archive.counts, logger, report)
     except OSError as error:
-        ports = f"{settings.dicom_port}, {settings.dicom_tls_port} or {settings.ingest_http_port} of {settings.dicom_host}"
+        ports = (
+            f"{settings.dicom_port}, {settings.dicom_tls_port} or {settings.ingest_http_port} of {settings.dicom_host}"
+        )
         print(f"Port {ports} cannot be used: {error.strerror}.", file=sys.stderr)
         if entity is not None:
             entity.stop(0)

@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Generic, TypeVar
 
 from chalicelib import errors
-from chalicelib.access.model import ApplicationEntity, Hospital
+from chalicelib.access.model import ApplicationEntity
 
 FRESH_S = 5.0
 USABLE_S = 600.0
@@ -19,7 +19,7 @@ LOOK_UP_TIMEOUT_S = 8.0
 """Requestors wait about 30 s for the answer to A-ASSOCIATE-RQ."""
 LARGEST_CACHE = 1000
 
-T = TypeVar("T", ApplicationEntity, Hospital)
+T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
