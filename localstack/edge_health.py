@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, web
@@ -40,6 +42,7 @@ class Health:
             "api": self._api,
             "ingest": self._ingest,
             "dicom": self._dicom,
+            "dicom_tls": self._dicom_tls,
             "queues": self._queues,
         }
         answers = await asyncio.gather(*(self._checked(check) for check in checks.values()))
@@ -73,10 +76,21 @@ class Health:
         answer = await self._json(f"http://127.0.0.1:{self._environment['SANSFILM_INGEST_HTTP_PORT']}/healthz")
         if answer.get("status") != "ok":
             raise ValueError(answer.get("status"))
-        return {"associations": answer.get("associations", 0)}
+        names = ("associations", "tls_associations_accepted", "tls_handshakes_failed")
+        return {name: answer.get(name, 0) for name in names}
 
     async def _dicom(self) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", int(self._environment["SANSFILM_DICOM_PORT"]))
+        writer.close()
+        await writer.wait_closed()
+
+    async def _dicom_tls(self) -> None:
+        """A whole handshake, as a hospital of the demonstration region."""
+        context = ssl.create_default_context(cafile=self._environment["SANSFILM_DICOM_TLS_CLIENT_CA_FILE"])
+        folder = Path(self._environment["SANSFILM_DICOM_TLS_CERTIFICATE_FILE"]).parent
+        context.load_cert_chain(folder / "hopital-nord.pem", folder / "hopital-nord.key")
+        port = int(self._environment["SANSFILM_DICOM_TLS_PORT"])
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         writer.close()
         await writer.wait_closed()
 

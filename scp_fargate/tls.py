@@ -152,7 +152,6 @@ def _context(material: Material) -> ssl.SSLContext:
     with _file_with(material.certificate) as certificate, _file_with(material.private_key) as private_key:
         context.load_cert_chain(certificate, private_key)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.load_verify_locations(cadata=material.client_ca)
     if material.crl:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
