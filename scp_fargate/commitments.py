@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 2.0
 LONGEST_RETRY_S = 3600
 GIVE_UP_AFTER_S = 48 * 3600
+CLOSE_TIMEOUT_S = 5
+"""A report that takes longer is left to its lease."""
 
 
 @dataclass
@@ -132,7 +134,7 @@ class Commitments:
         self._closing.set()
         self._wake.set()
         for thread in self._threads:
-            thread.join(n_event_report.RESPONSE_TIMEOUT_S)
+            thread.join(CLOSE_TIMEOUT_S)
 
     def _start(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)

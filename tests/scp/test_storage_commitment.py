@@ -134,8 +134,11 @@ def wait_until_nothing_is_pending() -> None:
         time.sleep(0.1)
 
 
-def test_a_report_on_the_association_that_asked(start_ingest: Callable[..., Ingest], requester: Requester) -> None:
-    ingest = start_ingest(**QUICK)
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_report_on_the_association_that_asked(
+    start_ingest: Callable[..., Ingest], requester: Requester, processes: str
+) -> None:
+    ingest = start_ingest(**QUICK, SANSFILM_INGEST_PROCESSES=processes)
     put_in_index(*(put(data_set(sop=f"1.2.3.{number}")) for number in (3, 4)))
     with requester.associated(ingest) as association:
         assert ask(association, "1.2.3.3", "1.2.3.4") == 0
