@@ -146,6 +146,7 @@ class IngestStack(Stack):
         )
         grants.verify_sessions(role, self.archive.storage)
         grants.keep_storage_commitments(role, self.archive.storage)
+        grants.count_echoes(role, self.archive.storage)
 
     def _http_load_balancer(self) -> elb.NetworkLoadBalancer:
         """For CloudFront alone, whose VPC origin has its interfaces in this VPC."""

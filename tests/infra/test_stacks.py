@@ -206,7 +206,7 @@ def test_the_ingest_containers_write_instances_refused_bytes_and_staged_ones_onl
     assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected", "staging"]  # type: ignore[index]
 
 
-def test_the_ingest_containers_write_no_item_of_the_registry_but_requests_for_storage_commitment(
+def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitments_and_counts_of_echoes(
     templates: Templates,
 ) -> None:
     writing = [
@@ -215,7 +215,8 @@ def test_the_ingest_containers_write_no_item_of_the_registry_but_requests_for_st
         if any(re.match(r"dynamodb:(Put|Update|Delete)", action) for action in _actions(statement))
     ]
     assert [statement["Condition"] for statement in writing] == [
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STORAGE-COMMITMENT*"]}}
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}}
+        for keys in ("STORAGE-COMMITMENT*", "ATTEMPTS#ECHO#*")
     ]
 
 
