@@ -6,6 +6,9 @@ stores, and answers; any other message or PDU goes back to pynetdicom as it came
 
 from __future__ import annotations
 
+import socket
+import ssl
+import struct
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 LINGER_S = 0.25
 """How long the next request is waited for before pynetdicom's loops take over."""
+STALLED_AFTER_S = 30
+STALLED_AFTER = struct.pack("ll", STALLED_AFTER_S, 0)
 DATA_TRANSFER = "Sta6"
 
 
@@ -88,7 +93,13 @@ class StoreRequests:
         checkpoint = self._association._reactor_checkpoint
         # The association's own thread has nothing to look for meanwhile.
         checkpoint.clear()
+        connection = self._connection.socket
         try:
+            if not isinstance(connection, ssl.SSLSocket):
+                # Blocking, so that the kernel collects a whole fragment; it gives up on a peer that stalls.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, STALLED_AFTER)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, STALLED_AFTER)
+                connection.settimeout(None)
             while self._serve_one():
                 if self._asked_to_leave() or not self._reader.wait(LINGER_S):
                     return False
@@ -96,6 +107,8 @@ class StoreRequests:
         finally:
             self._receiving.close()
             self._connection.unread(self._reader.give_up())
+            if connection.fileno() >= 0:
+                connection.settimeout(STALLED_AFTER_S)
             checkpoint.set()
 
     def _serve_one(self) -> bool:

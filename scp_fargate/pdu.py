@@ -14,7 +14,7 @@ P_DATA_TF = 0x04
 PDU_HEADER = struct.Struct(">BBL")
 PDV_HEADER = struct.Struct(">LBB")
 AHEAD_BYTES = PDU_HEADER.size + PDV_HEADER.size
-"""What lies between the data of two PDVs at most: read with the data before it, in one call."""
+"""What lies between the data of two PDVs at most."""
 COMMAND, LAST = 0x01, 0x02
 """Bits of a message control header (PS3.8 E.2)."""
 
@@ -36,7 +36,8 @@ class PDataReader:
     def __init__(self, connection: socket.socket, maximum_pdu_bytes: int, unread: bytes = b"") -> None:
         self._connection = connection
         self._maximum_pdu_bytes = maximum_pdu_bytes
-        self._scatters = not isinstance(connection, ssl.SSLSocket)
+        # In one call and one wake-up, unless it has to be decrypted record by record.
+        self._flags = 0 if isinstance(connection, ssl.SSLSocket) else socket.MSG_WAITALL
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._ahead = bytearray(unread.ljust(AHEAD_BYTES, b"\0"))
@@ -90,7 +91,10 @@ class PDataReader:
             view[:done] = self._ahead_view[:done]
             self._drop_ahead(done)
         while done < wanted:
-            done += self._receive(view[done:wanted], ahead=wanted == self.pdv_left)
+            received = self._connection.recv_into(view[done:wanted], wanted - done, self._flags)
+            if not received:
+                raise ConnectionEnded("closed")
+            done += received
         self.pdv_left -= wanted
         return wanted
 
@@ -121,16 +125,3 @@ class PDataReader:
         if left:
             self._ahead[:left] = self._ahead[count : count + left]
         self._ahead_length = left
-
-    def _receive(self, view: memoryview, ahead: bool) -> int:
-        """Receive into a view, and what follows it into `_ahead`; return how many bytes of the view were filled."""
-        if ahead and self._scatters:
-            received = self._connection.recvmsg_into((view, self._ahead_view))[0]
-        else:
-            received = self._connection.recv_into(view)
-        if not received:
-            raise ConnectionEnded("closed")
-        if received > len(view):
-            self._ahead_length = received - len(view)
-            return len(view)
-        return received
