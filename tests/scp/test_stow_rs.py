@@ -21,7 +21,7 @@ from chalicelib import wiring
 from chalicelib.access.model import Role
 from chalicelib.access.sessions import Identity, end_session, issue_session, verify_session
 from chalicelib.archive.scope import Scope
-from tests.dicom_files import data_set, part10
+from tests.dicom_files import data_set, part10, real_files
 from tests.scp.conftest import Ingest
 from tests.scp.scu import data_set as scu_data_set
 from tests.scp.stow import (
@@ -350,3 +350,16 @@ def test_many_instances_in_one_request(ingest: Ingest) -> None:
     assert answer.status_code == 200
     assert sop_instance_uids(answer, REFERENCED) == [f"1.2.3.4.{number}" for number in range(count)]
     assert json.loads(answer.text)[REFERENCED]["vr"] == "SQ"
+
+
+def test_real_files_are_stored_as_they_are_or_refused_with_a_reason(ingest: Ingest) -> None:
+    bodies = [body for path in real_files() if 0 < len(body := path.read_bytes()) < 4 << 20]
+    answer = post(ingest, multipart(bodies))
+    assert answer.status_code == 202
+    # Some files are there twice, and some are of one SOP Instance UID.
+    stored = set(ingest.objects("archive/").values())
+    assert stored <= set(bodies)
+    assert len(stored) > 100
+    refused = reasons(answer, FAILED) + reasons(answer, OTHER)
+    assert len(refused) + len(answer.json()[REFERENCED]["Value"]) == len(bodies)
+    assert all(reason == 0xA900 or reason >> 12 == 0xC for reason in refused)
