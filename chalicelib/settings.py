@@ -78,6 +78,8 @@ class Settings:
     """Processes that share the ingest port; 0: one a CPU."""
     maximum_matches: int = 5000
     """Matches of one C-FIND; a query with more ends with status A700 after as many."""
+    slow_peer_grace_s: int = 30
+    """A peer that takes less than 32 KiB/s of a C-GET or C-MOVE after this time is dropped."""
     move_associations: int = 2
     """Associations with the destination of one C-MOVE."""
     commitment_wait_s: int = 60

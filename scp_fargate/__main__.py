@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         ),
         maximum_matches=settings.maximum_matches,
         move_associations=settings.move_associations,
+        slow_peer_grace_s=settings.slow_peer_grace_s,
         hospital_associations=HospitalAssociations(
             os.fdopen(options.worker[1], "r+b") if options.worker else unnamed_file(),
             partial(_maximum, settings, hospitals),
@@ -133,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         "SANSFILM_DICOM_TLS_PORT (2762), SANSFILM_DICOM_TLS_{SECRET,CERTIFICATE_FILE,PRIVATE_KEY_FILE,CLIENT_CA_FILE,"
         "CRL_FILE}, SANSFILM_INGEST_HTTP_PORT (8081), SANSFILM_AE_TITLE (SANSFILM), SANSFILM_ARCHIVE_BUCKET, "
         "SANSFILM_REGISTRY_TABLE, SANSFILM_INDEX_TABLE, SANSFILM_RENDERED_FUNCTION, SANSFILM_MAXIMUM_MATCHES (5000), "
-        "SANSFILM_MOVE_ASSOCIATIONS (2), SANSFILM_MAXIMUM_ASSOCIATIONS (100), "
+        "SANSFILM_MOVE_ASSOCIATIONS (2), SANSFILM_SLOW_PEER_GRACE_S (30), SANSFILM_MAXIMUM_ASSOCIATIONS (100), "
         "SANSFILM_MAXIMUM_HOSPITAL_ASSOCIATIONS (64), SANSFILM_MAXIMUM_ADDRESS_ASSOCIATIONS (64), "
         "SANSFILM_ADDRESS_ASSOCIATIONS_PER_MINUTE (3000), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "
         "SANSFILM_SPOOL_DIR, SANSFILM_SPOOL_LIMIT_BYTES (16 GiB), SANSFILM_SESSION_KEY_ID, SANSFILM_PUBLIC_URL, "

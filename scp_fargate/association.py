@@ -58,6 +58,7 @@ class Archive:
     commitments: Commitments
     maximum_matches: int
     move_associations: int
+    slow_peer_grace_s: int
     hospital_associations: HospitalAssociations
     tls: Tls | None
     """None: there is no TLS port."""

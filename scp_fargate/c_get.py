@@ -59,6 +59,7 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
         association.objects,
         association.archive.renderer,
         ended,
+        grace_s=association.archive.slow_peer_grace_s,
         priority=request.Priority or 0,
         log_unforeseen=association.log_unforeseen,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
 from pynetdicom.dimse_primitives import C_MOVE
@@ -144,7 +145,14 @@ class _Move:
 
     def _send(self, to: ApplicationEntity, records: Iterator[InstanceRecord]) -> None:
         association = self._association
-        destination = Destination(association.ae.ae_title, to, association.archive.move_associations, self._scu)
+        own_address = ip_address(association.acceptor.address or "0.0.0.0")
+        destination = Destination(
+            association.ae.ae_title,
+            to,
+            association.archive.move_associations,
+            self._scu,
+            loopback=own_address.is_loopback,
+        )
         try:
             for batch in batches(records):
                 left = self._send_batch(destination, batch)
@@ -178,6 +186,7 @@ class _Move:
             incoming.objects,
             incoming.archive.renderer,
             lambda outcome, uid: self._outcomes.put((outcome, uid)),
+            grace_s=incoming.archive.slow_peer_grace_s,
             priority=self._request.Priority or 0,
             window=window,
             originator=Originator(incoming.calling_ae_title, self._request.MessageID),

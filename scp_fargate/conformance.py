@@ -153,7 +153,8 @@ def associations() -> str:
         ("A peer that stalls within a PDU is dropped after", f"{association.STALLED_AFTER_S} s"),
         (
             "A peer that reads too slowly is dropped",
-            f"below {operation.SLOWEST_BYTES_PER_S >> 10} KiB/s after {operation.GRACE_S:.0f} s",
+            f"after {settings.slow_peer_grace_s} s without progress, or below "
+            f"{operation.SLOWEST_BYTES_PER_S >> 10} KiB/s",
         ),
         ("Associations at once per process", settings.maximum_associations),
         ("Matches of one C-FIND", settings.maximum_matches),
@@ -164,7 +165,7 @@ def associations() -> str:
     return table(("Parameter", "Value"), rows)
 
 
-_OWN_SETTINGS = re.compile(r"dicom_|ingest_|ae_title|maximum_|receive_|shutdown_|move_|spool_|commitment_|tls_")
+_OWN_SETTINGS = re.compile(r"dicom_|ingest_|ae_title|maximum_|receive_|shutdown_|move_|slow_|spool_|commitment_|tls_")
 
 
 def configuration() -> str:

@@ -13,10 +13,12 @@ from pynetdicom import AE, evt
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
+from chalicelib import errors
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.model import InstanceRecord
 from scp_fargate.operation import PeerGone, acknowledge_at_once, drop, set_no_delay
 from scp_fargate.storage_scu import LARGEST_PDU_BYTES, UNCOMPRESSED, StorageScu
+from scp_fargate.verification_scu import resolve
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -126,6 +128,8 @@ class Destination:
     ----------
     make_scu
         Makes a `StorageScu` of an association and its window.
+    loopback
+        Whether the archive shares a machine with its destinations; if not, its own interfaces are never called.
     """
 
     def __init__(
@@ -134,6 +138,8 @@ class Destination:
         destination: ApplicationEntity,
         associations: int,
         make_scu: Callable[[Association, int], StorageScu],
+        *,
+        loopback: bool,
     ) -> None:
         self._ae = AE(ae_title=calling_ae_title)
         self._ae.maximum_pdu_size = LARGEST_PDU_BYTES
@@ -141,6 +147,7 @@ class Destination:
         self._ae.acse_timeout = ACSE_TIMEOUT_S
         self._ae.network_timeout = None
         self._destination = destination
+        self._loopback = loopback
         self._most = associations
         self._make_scu = make_scu
         self._idle: list[StorageScu] = []
@@ -208,11 +215,15 @@ class Destination:
         return self._make_scu(association, min(max(window, 1), WINDOW))
 
     def _associate(self) -> Association | None:
+        try:
+            address = resolve(self._destination.host, self._destination.port, loopback=self._loopback)
+        except (OSError, UnicodeError, errors.Conflict):
+            return None
         asynchronous = AsynchronousOperationsWindowNegotiation()
         asynchronous.maximum_number_operations_invoked = WINDOW
         asynchronous.maximum_number_operations_performed = 1
         association = self._ae.associate(
-            self._destination.host,
+            address,
             self._destination.port,
             contexts=contexts(self._pairs),
             ae_title=self._destination.ae_title,

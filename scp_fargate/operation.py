@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SLOWEST_BYTES_PER_S = 32 << 10
 """A peer that takes less is dropped: it would hold an association and its memory for hours."""
-GRACE_S = 30.0
 QUICK_ACKNOWLEDGEMENT = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)
 """Linux has the former."""
 LONGEST_QUEUE = 16
@@ -109,7 +108,7 @@ class Operation:
 
     def respond(self, status: Status, identifier: bytes = b"", counters: Mapping[str, int] | None = None) -> None:
         """Send a response; `counters` are those of sub-operations by the names of pynetdicom."""
-        wait_for_room(self.association, time.monotonic() + GRACE_S)
+        wait_for_room(self.association, time.monotonic() + self.association.archive.slow_peer_grace_s)
         response = type(self.request)()
         response.MessageIDBeingRespondedTo = self.request.MessageID
         response.AffectedSOPClassUID = self.abstract_syntax

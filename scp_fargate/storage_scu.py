@@ -23,7 +23,7 @@ from chalicelib.archive.search_results import element
 from chalicelib.dicom.data_set_writer import encode_data_set
 from chalicelib.dicom.elements import BytesSource, Malformed
 from chalicelib.dicom.part10 import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, data_set_offset
-from scp_fargate.operation import GRACE_S, SLOWEST_BYTES_PER_S, PeerGone, drop, is_open, wait_for_room
+from scp_fargate.operation import SLOWEST_BYTES_PER_S, PeerGone, drop, is_open, wait_for_room
 from scp_fargate.sub_operations import Outcome, outcome_of
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class StorageScu:
         renderer: Renderer,
         ended: Ended,
         *,
+        grace_s: float,
         priority: int = 0,
         window: int = 1,
         originator: Originator | None = None,
@@ -86,6 +87,7 @@ class StorageScu:
         self._objects = objects
         self._renderer = renderer
         self._ended = ended
+        self._grace_s = grace_s
         self._priority = priority
         self._window = window
         self._originator = originator
@@ -191,7 +193,7 @@ class StorageScu:
         self._message_id = self._message_id % 0xFFFF + 1
         self._outstanding[self._message_id] = uid
         context_id, _ = self._context(record)
-        deadline = time.monotonic() + GRACE_S + content.size_bytes / SLOWEST_BYTES_PER_S
+        deadline = time.monotonic() + self._grace_s + content.size_bytes / SLOWEST_BYTES_PER_S
         self._send_fragments(context_id, 1, [self._command(record)], deadline)
         try:
             self._send_fragments(context_id, 0, self._data_set(content, offset), deadline)
@@ -232,7 +234,7 @@ class StorageScu:
     def _send_fragment(self, context_id: int, control: int, fragment: bytes, deadline: float) -> None:
         if not is_open(self.association):
             raise PeerGone
-        wait_for_room(self.association, deadline)
+        wait_for_room(self.association, min(deadline, time.monotonic() + self._grace_s))
         primitive = P_DATA()
         primitive.presentation_data_value_list.append([context_id, bytes([control]) + fragment])
         self.association.dul.send_pdu(primitive)

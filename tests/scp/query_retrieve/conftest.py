@@ -107,6 +107,9 @@ def _fill(archive: Archive) -> None:
     many = [data_set("1.2.78", "1.2.78.1", f"1.2.78.1.{n}", PatientID="MANY", PatientName="Many^Images")
             for n in range(1, CT_SERIES + 1)]  # fmt: skip
     index_bodies([part10(instance) for instance in many])
+    large = data_set("1.2.81", "1.2.81.1", "1.2.81.1.1", PatientID="LARGE", Rows=4000, Columns=4000,
+                     PixelData=bytes(range(256)) * 125_000)  # fmt: skip
+    index_bodies([part10(large)])
     for number, name in enumerate(("JPEG2000.dcm", "SC_rgb_rle.dcm", "image_dfl.dcm", "MR_small_bigendian.dcm"), 1):
         instance = dcmread(str(get_testdata_file(name)))
         instance.StudyInstanceUID, instance.SeriesInstanceUID = "1.2.79", f"1.2.79.{number}"

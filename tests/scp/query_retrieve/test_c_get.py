@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,28 @@ def test_getscu(archive: Archive, tmp_path: Path) -> None:
                "-od", str(tmp_path), "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.78"]  # fmt: skip
     subprocess.run(command, check=True, timeout=60)
     assert len({dcmread(path).SOPInstanceUID for path in tmp_path.iterdir()}) == CT_SERIES
+
+
+def test_an_instance_of_many_windows_comes_whole(archive: Archive) -> None:
+    received, final, _ = get(archive, identifier(StudyInstanceUID="1.2.81"))
+    assert counts(final) == (1, 0, 0)
+    assert received["1.2.81.1.1"].PixelData == bytes(range(256)) * 125_000
+
+
+def test_a_peer_that_stops_reading_is_dropped(archive: Archive) -> None:
+    abandoned = archive.ingest.log().count("C-GET abandoned")
+    done = threading.Event()
+
+    def stop_reading(nr_bytes: int) -> bytearray:
+        done.wait(30)
+        raise OSError
+
+    association = open_get(archive, lambda event: 0, "NORD_PACS", [(CT, EXPLICIT)])
+    association.dul.socket.recv = stop_reading
+    association.send_c_get(identifier(StudyInstanceUID="1.2.81"), GET)
+    deadline = time.monotonic() + 20
+    while archive.ingest.log().count("C-GET abandoned") == abandoned:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    done.set()
+    association.abort()
