@@ -120,7 +120,7 @@ def _may_begin_data_set(first: bytes) -> bool:
 
 def _may_begin_instance(first: bytes) -> bool:
     """Whether the first element's group is at most 0008 in either byte order: elements ascend (PS3.5 7.1)."""
-    return (first[1:2] == b"\x00" and first[0] <= 8) or (first[0] == 0 and first[1] <= 8)
+    return len(first) >= 2 and ((first[1] == 0 and first[0] <= 8) or (first[0] == 0 and first[1] <= 8))
 
 
 def _encoding(first: bytes, transfer_syntax_uid: str) -> Encoding:
