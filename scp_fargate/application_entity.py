@@ -112,6 +112,7 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
         (evt.EVT_ACCEPTED, _on_accepted),
         (evt.EVT_RELEASED, _on_end, ["association released"]),
         (evt.EVT_ABORTED, _on_end, ["association aborted"]),
+        (evt.EVT_CONN_CLOSE, _on_connection_closed),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
         (evt.EVT_DIMSE_RECV, forget_stale_cancel),
@@ -209,6 +210,12 @@ def _reject(
     association.log("association rejected", level="warning", reason=why, peer=association.requestor.address, **more)
     association.acse.send_reject(result, source, reason)
     association.kill()
+
+
+def _on_connection_closed(event: Event) -> None:
+    """Wake the thread that waits for A-ASSOCIATE-RQ: it would keep its place until the ACSE timeout."""
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)
 
 
 def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
