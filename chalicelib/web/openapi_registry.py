@@ -59,7 +59,7 @@ def paths() -> dict[str, Any]:
         one: {
             "parameters": [hospital],
             "get": _read("readHospital", "A hospital (operators)", "Hospital"),
-            "put": _put("putHospital", "Register or replace a hospital (operators)", "Hospital", "HospitalNames"),
+            "put": _put("putHospital", "Register or replace a hospital (operators)", "Hospital", "HospitalProperties"),
         },
         application_entities: {
             "parameters": [hospital],

@@ -47,10 +47,15 @@ def put_hospital(hospital: str) -> Response:
     """Register a hospital, or replace the one that If-Match names."""
     request = routes.current_request
     session = current_session(request, Permission.OPERATE)
-    body = json_body(request, "HospitalNames")
+    body = json_body(request, "HospitalProperties")
     registered, is_new = registration.register_hospital(
         wiring.registry(),
-        Hospital(path_value(hospital), body["name"], body.get("sms_name", "")),
+        Hospital(
+            path_value(hospital),
+            name=body["name"],
+            sms_name=body.get("sms_name", ""),
+            maximum_associations=body.get("maximum_associations", 0),
+        ),
         _precondition(request),
         public_url=wiring.settings().public_url,
     )
@@ -173,6 +178,7 @@ def _hospital_json(hospital: Hospital) -> dict[str, Any]:
         "id": hospital.hospital_id,
         "name": hospital.name,
         "sms_name": hospital.sms_name,
+        "maximum_associations": hospital.maximum_associations,
         "revision": hospital.revision,
     }
 

@@ -30,12 +30,18 @@ def _list(name: str, items: Schema, **more: Schema) -> Schema:
 
 HOSPITAL = _object({"id": STRING, "name": STRING})
 REVISION: Schema = {"type": "string", "description": "Changes with every change; in quotes it is the ETag"}
-HOSPITAL_NAMES: dict[str, Schema] = {
+HOSPITAL_PROPERTIES: dict[str, Schema] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 100},
     "sms_name": {
         "type": "string",
         "maxLength": 100,
         "description": "Name in SMS, short enough for one; by default the name",
+    },
+    "maximum_associations": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 1000,
+        "description": "Open at once in one ingest container; 0, the default: as many as its settings say",
     },
 }
 APPLICATION_ENTITY: dict[str, Schema] = {
@@ -89,8 +95,8 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hospitals": _list("hospitals", HOSPITAL),
-    "Hospital": _object({"id": STRING, **HOSPITAL_NAMES, "revision": REVISION}),
-    "HospitalNames": _object(HOSPITAL_NAMES, frozenset({"sms_name"})),
+    "Hospital": _object({"id": STRING, **HOSPITAL_PROPERTIES, "revision": REVISION}),
+    "HospitalProperties": _object(HOSPITAL_PROPERTIES, frozenset({"sms_name", "maximum_associations"})),
     "ApplicationEntities": _list("application_entities", REGISTERED_APPLICATION_ENTITY),
     "ApplicationEntity": REGISTERED_APPLICATION_ENTITY,
     "ApplicationEntityProperties": _object(

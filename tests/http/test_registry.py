@@ -74,10 +74,11 @@ def test_registers_reads_replaces_and_removes_an_application_entity(http: HttpCl
 def test_registers_and_renames_a_hospital(http: HttpClient, operator: dict[str, str]) -> None:
     path = "/api/hospitals/clinique-est"
     assert http.get(path, headers=operator).status_code == 404
-    made = put(http, path, operator, {"name": " Clinique de l’Est ", "sms_name": "Clin. Est"})
+    body = {"name": " Clinique de l’Est ", "sms_name": "Clin. Est", "maximum_associations": 4}
+    made = put(http, path, operator, body)
     assert made.status_code == 201
     body = conforms(made, "Hospital")
-    assert (body["name"], body["sms_name"]) == ("Clinique de l’Est", "Clin. Est")
+    assert (body["name"], body["sms_name"], body["maximum_associations"]) == ("Clinique de l’Est", "Clin. Est", 4)
     assert put(http, path, operator, {"name": "Other"}).status_code == 428
     assert put(http, path, operator, {"name": "Other"}, if_none_match="*").status_code == 412
     renamed = put(http, path, operator, {"name": "Clinique Est"}, if_match=made.headers["ETag"])
@@ -172,6 +173,7 @@ def test_spaces_around_a_title_say_nothing(http: HttpClient, operator: dict[str,
         ("est", {"name": "Est", "sms_name": "病院"}),
         ("est", {"sms_name": "Est"}),
         ("est", {"name": "Est", "id": "est"}),
+        ("est", {"name": "Est", "maximum_associations": -1}),
     ],
 )
 def test_refuses_what_is_no_hospital(
