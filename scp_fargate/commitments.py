@@ -20,6 +20,7 @@ from chalicelib.archive.storage_commitment import CommitmentRequest, Outcomes, P
 from chalicelib.settings import Settings
 from scp_fargate import n_event_report
 from scp_fargate.counts import Counts
+from scp_fargate.verification_scu import is_loopback
 
 if TYPE_CHECKING:
     from scp_fargate.association import IncomingAssociation
@@ -198,7 +199,8 @@ class Commitments:
         destination = self._look_up(request.ae_title)
         if destination is not None and destination.hospital == request.hospital and destination.host:
             event_type, information = self._event(request, outcomes)
-            if n_event_report.send(self._settings.ae_title, destination, event_type, information):
+            loopback = is_loopback(self._settings.dicom_host)
+            if n_event_report.send(self._settings.ae_title, destination, event_type, information, loopback=loopback):
                 self._delivered(request, "new")
                 return
         age_s = time.time() - request.requested_at_ms / 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +24,7 @@ from scp_fargate.echo_self_test import EchoSelfTest
 from scp_fargate.spool import Spool
 from scp_fargate.stow_rs import StowRs
 from scp_fargate.stow_rs_request import Workers
+from scp_fargate.verification_scu import is_loopback
 
 Report = Callable[[], dict[str, Any]]
 THREADS = 16
@@ -140,13 +140,5 @@ def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger:
         url = f"{settings.public_url}/dicomweb"
         return StowRs(objects, verify, url, counts, logger, spool, workers)
 
-    self_test = EchoSelfTest(wiring.registry, verify, settings.ae_title, _is_loopback(settings.dicom_host), logger)
+    self_test = EchoSelfTest(wiring.registry, verify, settings.ae_title, is_loopback(settings.dicom_host), logger)
     return HttpServer(settings.dicom_host, settings.ingest_http_port, report, stow_rs, self_test)
-
-
-def _is_loopback(host: str) -> bool:
-    """Who listens on the loopback interface alone is on one machine with its modalities."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

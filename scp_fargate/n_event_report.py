@@ -12,9 +12,11 @@ from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.presentation import PresentationContext
 
+from chalicelib import errors
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.storage_commitment import CommitmentRequest, Outcomes
 from scp_fargate.n_action import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
+from scp_fargate.verification_scu import resolve
 
 ALL_COMMITTED, FAILURES_EXIST = 1, 2
 """Event Type ID (PS3.4 table J.3-3)."""
@@ -57,14 +59,23 @@ def primitive(event_type: int, information: Dataset, context: PresentationContex
     return request
 
 
-def send(ae_title: str, destination: ApplicationEntity, event_type: int, information: Dataset) -> bool:
-    """Report on an association of its own, in the SCP role (PS3.7 D.3.3.4); return whether the report was taken."""
+def send(
+    ae_title: str, destination: ApplicationEntity, event_type: int, information: Dataset, *, loopback: bool
+) -> bool:
+    """Report on an association of its own, in the SCP role (PS3.7 D.3.3.4); return whether the report was taken.
+
+    `loopback` says whether the destination may be on this machine.
+    """
+    try:
+        address = resolve(destination.host, destination.port, loopback=loopback)
+    except (OSError, errors.Conflict):
+        return False
     ae = AE(ae_title=ae_title)
     ae.connection_timeout = CONNECT_TIMEOUT_S
     ae.acse_timeout = ae.dimse_timeout = RESPONSE_TIMEOUT_S
     ae.network_timeout = 2 * RESPONSE_TIMEOUT_S
     association = ae.associate(
-        destination.host,
+        address,
         destination.port,
         contexts=[build_context(STORAGE_COMMITMENT, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])],
         ae_title=destination.ae_title,

@@ -47,6 +47,14 @@ def resolve(host: str, port: int, *, loopback: bool) -> str:
     return found[0]
 
 
+def is_loopback(host: str) -> bool:
+    """Who listens on the loopback interface alone is on one machine with its modalities."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def echo(calling_ae_title: str, called: ApplicationEntity, *, loopback: bool) -> Echo:
     """Send C-ECHO to the registered address of an application entity.
 
