@@ -1,7 +1,7 @@
 """The DICOM endpoint: a network load balancer in front of the ingest containers; another, within the VPC, for STOW-RS.
 
 TLS passes through the load balancer to the container (port 2762, PS3.15 B.12), which alone knows the hospitals'
-certificates; port 11112 is for hospitals that come by VPN. Only the networks of `dicom_networks` may connect.
+certificates; another (`dicom_port`) is for hospitals that come by VPN. Only the networks of `dicom_networks` may connect.
 CloudFront reaches the HTTP port by a VPC origin (docs/adr/0006): it has no address on the internet.
 """
 
@@ -15,6 +15,7 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.cdk import grants
@@ -26,7 +27,7 @@ from infra.cdk.storage import log_bucket
 from infra.cdk.tagging import tag_component
 from infra.lambda_build import ROOT
 
-DICOM_PORT, DICOM_TLS_PORT, HTTP_PORT = 11112, 2762, 8081
+DICOM_TLS_PORT, HTTP_PORT = 2762, 8081
 SPOOL_DIR = "/spool"
 BUILD_CONTEXT = ("chalicelib", "scp_fargate")
 """All that the image is built from, so that no other change makes a new one."""
@@ -40,6 +41,7 @@ class IngestStack(Stack):
         tag_component(self, "ingest")
         self.config = config
         self.archive = archive
+        self.dicom_ports = [port for port in (config.dicom_port, DICOM_TLS_PORT) if port]
         self.vpc = self._vpc()
         self.service = self._service()
         self.load_balancer = self._load_balancer()
@@ -79,6 +81,8 @@ class IngestStack(Stack):
             ("Lambda", ec2.InterfaceVpcEndpointAwsService.LAMBDA_),
         ):
             vpc.add_interface_endpoint(name, service=endpoint)
+        if self.config.dicom_tls_secret_arn:
+            vpc.add_interface_endpoint("Secrets", service=ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER)
         return vpc
 
     def _service(self) -> ecs.FargateService:
@@ -102,7 +106,9 @@ class IngestStack(Stack):
                 "SANSFILM_INDEX_TABLE": self.archive.storage.index.table_name,
                 "SANSFILM_RENDERED_FUNCTION": self.archive.rendered.function.function_name,
                 "SANSFILM_DICOM_HOST": "0.0.0.0",
-                "SANSFILM_DICOM_PORT": str(DICOM_PORT),
+                "SANSFILM_DICOM_PORT": str(self.config.dicom_port),
+                "SANSFILM_DICOM_TLS_PORT": str(DICOM_TLS_PORT),
+                "SANSFILM_DICOM_TLS_SECRET": self.config.dicom_tls_secret_arn,
                 "SANSFILM_INGEST_HTTP_PORT": str(HTTP_PORT),
                 "SANSFILM_LOG_LEVEL": self.config.log_level,
                 "SANSFILM_SESSION_KEY_ID": self.archive.storage.session_key.key_id,
@@ -110,7 +116,7 @@ class IngestStack(Stack):
                 "SANSFILM_SPOOL_DIR": SPOOL_DIR,
                 "SANSFILM_SPOOL_LIMIT_BYTES": str(30 << 30),
             },
-            port_mappings=[ecs.PortMapping(container_port=port) for port in (DICOM_PORT, DICOM_TLS_PORT, HTTP_PORT)],
+            port_mappings=[ecs.PortMapping(container_port=port) for port in (*self.dicom_ports, HTTP_PORT)],
             readonly_root_filesystem=True,
             stop_timeout=Duration.seconds(120),
         )
@@ -145,6 +151,9 @@ class IngestStack(Stack):
             iam.PolicyStatement(actions=["dynamodb:GetItem", "dynamodb:Query"], resources=[registry.table_arn])
         )
         grants.verify_sessions(role, self.archive.storage)
+        if self.config.dicom_tls_secret_arn:
+            arn = self.config.dicom_tls_secret_arn
+            secretsmanager.Secret.from_secret_complete_arn(self, "DicomTlsSecret", arn).grant_read(role)
         grants.keep_storage_commitments(role, self.archive.storage)
         grants.count_echoes(role, self.archive.storage)
 
@@ -192,7 +201,7 @@ class IngestStack(Stack):
         )
         made.log_access_logs(self.load_balancer_logs)
         containers = self.service.connections.security_groups[0]
-        for port in (DICOM_PORT, DICOM_TLS_PORT):
+        for port in self.dicom_ports:
             for network in self.config.dicom_networks.split(","):
                 security_group.add_ingress_rule(ec2.Peer.ipv4(network.strip()), ec2.Port.tcp(port), "Hospitals")
             security_group.add_egress_rule(
@@ -203,6 +212,8 @@ class IngestStack(Stack):
                 port=port,
                 protocol=elb.Protocol.TCP,
                 targets=[self.service.load_balancer_target(container_name="Ingest", container_port=port)],
+                # The limits of an address are the hospitals'.
+                preserve_client_ip=True,
                 deregistration_delay=Duration.seconds(120),
                 health_check=elb.HealthCheck(
                     port=str(HTTP_PORT), protocol=elb.Protocol.HTTP, path="/healthz", interval=Duration.seconds(10)
