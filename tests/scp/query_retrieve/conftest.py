@@ -137,7 +137,11 @@ def archive(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
         ):
             wiring.registry().put_application_entity(ApplicationEntity(title, hospital, services))
         folder: Path = tmp_path_factory.mktemp("ingest")
-        settings = {"SANSFILM_RENDERED_FUNCTION": _create_renderer(cloud), "SANSFILM_MAXIMUM_MATCHES": "30"}
+        settings = {
+            "SANSFILM_RENDERED_FUNCTION": _create_renderer(cloud),
+            "SANSFILM_MAXIMUM_MATCHES": "30",
+            "SANSFILM_SLOW_PEER_GRACE_S": "3",
+        }
         ingest = Ingest(cloud, folder / "ingest.log", settings)
         try:
             found = Archive(ingest)
