@@ -1,8 +1,8 @@
 """The DICOM endpoint: a network load balancer in front of the ingest containers; another, within the VPC, for STOW-RS.
 
 TLS passes through the load balancer to the container (port 2762, PS3.15 B.12), which alone knows the hospitals'
-certificates; another (`dicom_port`) is for hospitals that come by VPN. Only the networks of `dicom_networks` may connect.
-CloudFront reaches the HTTP port by a VPC origin (docs/adr/0006): it has no address on the internet.
+certificates; another (`dicom_port`) is for hospitals that come by VPN. Only the networks of `dicom_networks` may
+connect. CloudFront reaches the HTTP port by a VPC origin (docs/adr/0006): it has no address on the internet.
 """
 
 from __future__ import annotations

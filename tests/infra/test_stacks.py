@@ -14,7 +14,7 @@ import pytest
 
 from infra.cdk.accepted_findings import ACCEPTED
 from infra.cdk.tagging import REQUIRED
-from tests.infra.conftest import STACKS
+from tests.infra.conftest import STACKS, TLS_SECRET
 
 Templates = dict[str, dict[str, Any]]
 
@@ -250,6 +250,21 @@ def test_access_logs_name_no_patient(templates: Templates) -> None:
     assert "$context.resourcePath" in log_format
     for telling in ("$context.path", "querystring", "$context.authorizer"):
         assert telling not in log_format
+
+
+def test_the_tls_port_has_its_secret_and_sees_addresses(templates: Templates) -> None:
+    (statement,) = [found for found in _policies_of(templates, "TaskTaskRole") if "GetSecret" in str(found["Action"])]
+    assert statement["Resource"] == TLS_SECRET
+    (_, task), *others = _resources(templates, "AWS::ECS::TaskDefinition")
+    assert not others
+    environment = {item["Name"]: item["Value"] for item in task["Properties"]["ContainerDefinitions"][0]["Environment"]}
+    assert (environment["SANSFILM_DICOM_TLS_PORT"], environment["SANSFILM_DICOM_TLS_SECRET"]) == ("2762", TLS_SECRET)
+    endpoints = [str(found["Properties"]["ServiceName"]) for _, found in _resources(templates, "AWS::EC2::VPCEndpoint")]
+    assert any("secretsmanager" in name for name in endpoints)
+    for _, group in _resources(templates, "AWS::ElasticLoadBalancingV2::TargetGroup"):
+        attributes = {item["Key"]: item["Value"] for item in group["Properties"]["TargetGroupAttributes"]}
+        wants_addresses = group["Properties"]["Port"] in (11112, 2762)
+        assert (attributes.get("preserve_client_ip.enabled") == "true") == wants_addresses
 
 
 def test_only_hospitals_reach_the_dicom_endpoint(templates: Templates) -> None:
