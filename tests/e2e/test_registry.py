@@ -137,6 +137,8 @@ def test_destinations_that_do_not(operator: Operator, tmp_path: Path) -> None:
     assert detail == f"The machine answers, but nothing listens at 127.0.0.1:{port} (connection refused)."
     operator.register("DEAD_PACS", "store", port=port, host="no-such-host.invalid")
     assert operator.echo("DEAD_PACS") == (False, "The host name no-such-host.invalid does not resolve to an address.")
+    operator.register("DEAD_PACS", "store", port=port, host="192.0.2.1")  # nobody's (RFC 5737)
+    assert not operator.echo("DEAD_PACS")[0]
     with socket.create_server(("127.0.0.1", port)):  # takes connections, says nothing
         operator.register("DEAD_PACS", "store", port=port)
         answered, detail = operator.echo("DEAD_PACS")
