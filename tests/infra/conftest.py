@@ -15,7 +15,7 @@ from infra import lambda_build
 from infra.cdk.app import build_app
 from tests.platform import ROOT
 
-TLS_SECRET = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:dicom-tls-a1b2c3"  # noqa: S105
+TLS_SECRET = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:dicom-tls-a1b2c3"
 STACKS = ("SansFilmArchive", "SansFilmIngest", "SansFilmEdge")
 
 
