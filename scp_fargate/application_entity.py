@@ -15,9 +15,10 @@ from pynetdicom.sop_class import Verification
 from chalicelib import errors
 from chalicelib.settings import Settings
 from scp_fargate import c_find
-from scp_fargate.association import Archive, GivenConnection, IncomingAssociation, IncomingServer
+from scp_fargate.association import Archive, IncomingAssociation
 from scp_fargate.c_echo import on_c_echo
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
+from scp_fargate.incoming_server import GivenConnection, IncomingServer
 from scp_fargate.limits import Connections, Limits
 from scp_fargate.operation import acknowledge_at_once, forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts

@@ -10,7 +10,8 @@ from functools import partial
 
 from chalicelib.settings import Settings
 from scp_fargate.application_entity import RunningEntity, listen
-from scp_fargate.association import Archive, GivenConnection
+from scp_fargate.association import Archive
+from scp_fargate.incoming_server import GivenConnection
 from scp_fargate.processes import ADMIT, CONNECTIONS, ENDED, READY, REPORT, SECURED, STOP, Control
 
 METRICS_EVERY_S = 10

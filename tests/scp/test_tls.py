@@ -26,6 +26,7 @@ from tests.emulator import Cloud, free_port
 from tests.scp.certificates import DAY, Authority, Issued
 from tests.scp.conftest import ROOT, Ingest
 from tests.scp.scu import CT, EXPLICIT, associate, c_store, data_set
+from tests.scp.test_processes import wait_for
 
 
 @dataclass
@@ -165,7 +166,7 @@ def test_certificates_that_are_not_trusted_are_refused(
     assert is_admitted(region, region.nord)
     health = ingest.health()
     assert health["tls_handshakes_failed"] == 6
-    assert health["associations"] == 0 or time.sleep(1) or ingest.health()["associations"] == 0
+    wait_for(lambda: ingest.health()["associations"] == 0)
     assert "Traceback" not in ingest.log()
 
 
