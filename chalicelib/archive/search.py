@@ -71,6 +71,11 @@ class _Budget:
             yield item
 
 
+def _most_read(maximum: int, limit: int) -> int:
+    """Rows that a search may read; a caller that streams more results than a page holds may read more."""
+    return maximum if limit <= MAXIMUM_RESULTS else max(maximum, 2 * limit)
+
+
 def search(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: str) -> SearchResult:
     """Search transaction (PS3.18 10.6): what matches within the session's scope, a page of it.
 
@@ -140,7 +145,7 @@ def _split_conditions(request: SearchRequest) -> dict[Level, list[Condition]]:
 
 def _candidate_studies(reader: IndexReader, scope: Scope, request: SearchRequest) -> Iterator[StudyRecord]:
     """Visible studies that may match, newest first, each once, by the cheapest access path that the request allows."""
-    budget = _Budget(max(MAXIMUM_STUDIES_READ, 2 * request.limit), "studies")
+    budget = _Budget(_most_read(MAXIMUM_STUDIES_READ, request.limit), "studies")
     path = _access_path(reader, request)
     sources = [
         budget.spend(path(hospital) if hospital in scope.hospitals else _granted(reader, scope, hospital))
@@ -247,7 +252,7 @@ def _series(
     conditions: Sequence[Condition],
     base_url: str,
 ) -> Iterator[DicomJson]:
-    budget = _Budget(max(MAXIMUM_INSTANCES_READ, 2 * request.limit), "series")
+    budget = _Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "series")
     for study in studies:
         for series in budget.spend(reader.series_of_study(study.hospital, study.study_instance_uid)):
             if _all_match(conditions, search_results.series_attributes(series)):
@@ -261,7 +266,7 @@ def _instances(
     by_level: dict[Level, list[Condition]],
     base_url: str,
 ) -> Iterator[DicomJson]:
-    budget = _Budget(max(MAXIMUM_INSTANCES_READ, 2 * request.limit), "instances")
+    budget = _Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "instances")
     for study in studies:
         for series in reader.series_of_study(study.hospital, study.study_instance_uid):
             if request.series_instance_uid not in ("", series.series_instance_uid):
