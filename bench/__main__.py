@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(results: list[Result], notes: list[str], instances: int, repeats: int) -> str:
-    peers = {result.associations: result.cpu_s_per_gb for result in results if result.server == "Orthanc"}
+    peers = {result.associations: result for result in results if result.server == "Orthanc"}
     lines = [
         "# C-STORE of a CT series",
         "",
@@ -41,16 +41,21 @@ def _report(results: list[Result], notes: list[str], instances: int, repeats: in
         "Sans Film answers once S3 (the emulator, over HTTP, CPU in its own column) has the bytes; Orthanc indexes and "
         "writes to disk with fsync; storescp writes files.",
         "",
-        "| server | associations | instances/s | MB/s | CPU s/GB | to Orthanc | S3 stand-in CPU s/GB | peak MiB |",
-        "|---|---|---|---|---|---|---|---|",
+        "First/last: when the first sender was done, as a share of the time of the last one; each sends as much.",
+        "",
+        "| server | associations | MB/s | to Orthanc | CPU s/GB | to Orthanc | S3 stand-in CPU s/GB | peak MiB "
+        "| first/last | errors |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
         peer = peers.get(result.associations)
-        ratio = f"{result.cpu_s_per_gb / peer:.2f}x" if peer else "-"
+        wall_ratio = f"{result.megabytes_per_s / peer.megabytes_per_s:.2f}x" if peer else "-"
+        cpu_ratio = f"{result.cpu_s_per_gb / peer.cpu_s_per_gb:.2f}x" if peer else "-"
         helper = f"{result.helper_cpu_s_per_gb:.2f}" if result.helper_cpu_s_per_gb else "-"
         lines.append(
-            f"| {result.server} | {result.associations} | {result.instances_per_s:.0f} | {result.megabytes_per_s:.0f} "
-            f"| {result.cpu_s_per_gb:.2f} | {ratio} | {helper} | {result.peak_mib} |"
+            f"| {result.server} | {result.associations} | {result.megabytes_per_s:.0f} | {wall_ratio} "
+            f"| {result.cpu_s_per_gb:.2f} | {cpu_ratio} | {helper} | {result.peak_mib} | {result.fairness:.2f} "
+            f"| {result.errors} |"
         )
     return "\n".join([*lines, "", *notes]).rstrip() + "\n"
 

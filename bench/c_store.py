@@ -1,4 +1,4 @@
-"""C-STORE of a CT series by dcmsend: wall time, CPU of the server, memory, for one and four associations."""
+"""C-STORE of a CT series by dcmsend: wall time, CPU of the server, memory, for 1, 4 and 50 associations."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import statistics
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data import write_ct_series
 from bench.servers import ENVIRONMENT, SERVERS, Server, cpu_seconds, missing, peak_memory_mib
 
-PARTS = 4
+PARTS = 50
+ASSOCIATIONS = (1, 4, 50)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Result:
     cpu_s_per_gb: float
     helper_cpu_s_per_gb: float
     peak_mib: int
+    fairness: float
+    """Time of the first sender to finish, as a share of the last one's; each sends as much."""
+    errors: int
 
 
 def run(count: int, repeats: int) -> tuple[list[Result], list[str]]:
@@ -41,7 +46,7 @@ def run(count: int, repeats: int) -> tuple[list[Result], list[str]]:
             for name, server, executable in SERVERS:
                 if missing(executable):
                     continue
-                for associations in (1, 4):
+                for associations in ASSOCIATIONS:
                     # A fresh server each time: no instance is a duplicate.
                     working = Path(folder) / f"{name}-{repeat}-{associations}"
                     working.mkdir()
@@ -52,9 +57,7 @@ def run(count: int, repeats: int) -> tuple[list[Result], list[str]]:
 
 
 def _measure(server: Server, source: Path, count: int, size: int, associations: int) -> Result:
-    folders = [[source / str(part) for part in range(PARTS)]]
-    if associations > 1:
-        folders = [[source / str(part)] for part in range(PARTS)]
+    folders = [[source / str(part) for part in range(first, PARTS, associations)] for first in range(associations)]
     cpu, helper_cpu, began = cpu_seconds(server.process_ids), cpu_seconds(server.helper_process_ids), time.monotonic()
     senders = [
         subprocess.Popen(
@@ -64,10 +67,9 @@ def _measure(server: Server, source: Path, count: int, size: int, associations: 
         )
         for paths in folders
     ]
-    for sender in senders:
-        if sender.wait(600):
-            raise RuntimeError(f"dcmsend to {server.name} failed")
-    wall = time.monotonic() - began
+    with ThreadPoolExecutor(associations) as waiting:
+        ends = list(waiting.map(_ends, senders))
+    wall = max(end for end, _ in ends) - began
     time.sleep(0.5)
     gigabytes = size / 1e9
     return Result(
@@ -78,7 +80,14 @@ def _measure(server: Server, source: Path, count: int, size: int, associations: 
         (cpu_seconds(server.process_ids) - cpu) / gigabytes,
         (cpu_seconds(server.helper_process_ids) - helper_cpu) / gigabytes,
         peak_memory_mib(server.process_ids),
+        (min(end for end, _ in ends) - began) / wall,
+        sum(status != 0 for _, status in ends),
     )
+
+
+def _ends(sender: subprocess.Popen[bytes]) -> tuple[float, int]:
+    status = sender.wait(600)
+    return time.monotonic(), status
 
 
 def _medians(runs: list[Result]) -> list[Result]:
@@ -86,10 +95,16 @@ def _medians(runs: list[Result]) -> list[Result]:
     medians = []
     for key in keys:
         same = [result for result in runs if (result.server, result.associations) == key]
-        columns = zip(
-            *((r.instances_per_s, r.megabytes_per_s, r.cpu_s_per_gb, r.helper_cpu_s_per_gb, r.peak_mib) for r in same),
-            strict=True,
+        medians.append(
+            Result(
+                *key,
+                instances_per_s=statistics.median(r.instances_per_s for r in same),
+                megabytes_per_s=statistics.median(r.megabytes_per_s for r in same),
+                cpu_s_per_gb=statistics.median(r.cpu_s_per_gb for r in same),
+                helper_cpu_s_per_gb=statistics.median(r.helper_cpu_s_per_gb for r in same),
+                peak_mib=max(r.peak_mib for r in same),
+                fairness=statistics.median(r.fairness for r in same),
+                errors=sum(r.errors for r in same),
+            )
         )
-        *rates, peak = map(statistics.median, columns)
-        medians.append(Result(*key, *rates, int(peak)))
     return medians

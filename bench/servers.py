@@ -52,7 +52,8 @@ def sans_film(folder: Path) -> Iterator[Server]:
         }
         assert emulator.process is not None
         with _process([sys.executable, "-m", "scp_fargate"], environment, folder) as process:
-            yield Server("Sans Film ingest", port, "SANSFILM", (process.pid,), (emulator.process.pid,))
+            processes = (process.pid, *children(process.pid))
+            yield Server("Sans Film ingest", port, "SANSFILM", processes, (emulator.process.pid,))
 
 
 @contextmanager
@@ -95,6 +96,12 @@ def missing(executable: str) -> bool:
     return bool(executable) and shutil.which(executable) is None
 
 
+def children(process_id: int) -> list[int]:
+    """Processes that a process started."""
+    lists = [(task / "children").read_text() for task in Path(f"/proc/{process_id}/task").iterdir()]
+    return [int(child) for text in lists for child in text.split()]
+
+
 def cpu_seconds(process_ids: tuple[int, ...]) -> float:
     """CPU time of processes and of those children of theirs that have ended."""
     ticks = 0
@@ -119,7 +126,7 @@ def _process(command: list[str], environment: dict[str, str], folder: Path) -> I
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=log)
     try:
-        time.sleep(3)
+        time.sleep(6)
         if process.poll() is not None:
             raise RuntimeError((folder / "server.log").read_text()[-1000:])
         yield process

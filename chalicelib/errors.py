@@ -35,6 +35,14 @@ class Conflict(ArchiveError):
     """The state of the resource forbids the action."""
 
 
+class PreconditionFailed(ArchiveError):
+    """The resource is not in the state that the caller named: somebody else was faster."""
+
+
+class PreconditionRequired(ArchiveError):
+    """The resource exists: the caller has to say which state of it is to be replaced."""
+
+
 class TooMuch(ArchiveError):
     """Answering would read or return too much; the message says how to narrow the request."""
 

@@ -44,13 +44,52 @@ class Settings:
     dicom_host: str = "127.0.0.1"
     """Address that the ingest service listens on (DIMSE and its HTTP port)."""
     dicom_port: int = 11112
+    """Port for associations without TLS, 0 for none."""
+    dicom_tls_port: int = 2762
+    """Port for associations over TLS (PS3.15 B.12), where there is a certificate; 0 for none."""
+    dicom_tls_secret: str = ""
+    """Secrets Manager secret: {"certificate", "private_key", "client_ca", optionally "crl"}, each PEM."""
+    dicom_tls_certificate_file: str = ""
+    """Without a secret: the server's certificate with its chain, PEM; the three below likewise."""
+    dicom_tls_private_key_file: str = ""
+    dicom_tls_client_ca_file: str = ""
+    """Authorities that issue the certificates of hospitals."""
+    dicom_tls_crl_file: str = ""
+    """Revocation lists, one of each of these authorities; "" for none. Those that expired refuse every certificate."""
+    tls_handshake_timeout_s: int = 10
     ingest_http_port: int = 8081
-    """Health and counts of the ingest service."""
+    """STOW-RS, health and counts of the ingest service."""
     ae_title: str = "SANSFILM"
     """Called AE title that callers must use."""
     maximum_associations: int = 100
+    maximum_hospital_associations: int = 64
+    """Of one hospital at once, unless the registry says otherwise."""
+    maximum_address_associations: int = 64
+    """From one address at once."""
+    address_associations_per_minute: int = 3000
+    """New ones from one address; as many may come at once after a minute of silence."""
     receive_limit_bytes: int = 2 << 30
     """Data sets under way in one ingest process, together; what goes beyond is refused (0xA700)."""
+    spool_dir: str = ""
+    """Folder for the parts of STOW-RS requests until they are whole, "" for the system's."""
+    spool_limit_bytes: int = 16 << 30
+    """Parts of STOW-RS requests under way in one ingest process, together; what goes beyond is refused."""
+    c_store_path: str = "own"
+    """`own`: C-STORE has its own way from the socket to S3; `pynetdicom`: the plain one (docs/adr/0010)."""
+    ingest_processes: int = 0
+    """Processes that share the ingest port; 0: one a CPU."""
+    maximum_matches: int = 5000
+    """Matches of one C-FIND; a query with more ends with status A700 after as many."""
+    slow_peer_grace_s: int = 30
+    """A peer that takes less than 32 KiB/s of a C-GET or C-MOVE after this time is dropped."""
+    move_associations: int = 2
+    """Associations with the destination of one C-MOVE."""
+    commitment_wait_s: int = 60
+    """How long a Storage Commitment request waits for instances that are not indexed yet."""
+    commitment_lease_s: int = 180
+    """After so long a request that a process took up and left may be taken up by another."""
+    commitment_retry_s: int = 60
+    """Time until a report that could not be delivered is tried again; it doubles up to an hour."""
     shutdown_grace_s: int = 25
     """Time for running associations to finish after SIGTERM; Fargate allows 30 s by default."""
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
+    from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.lambda_renderer import LambdaRenderer
+    from chalicelib.aws.obstore_object_store import ObstoreObjectStore
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
     from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
@@ -44,12 +46,12 @@ def object_store() -> S3ObjectStore:
 
 
 @cache
-def ingest_object_store() -> S3ObjectStore:
+def ingest_object_store() -> ObstoreObjectStore:
     """The archive bucket for the ingest service: senders wait for the outcome and send again themselves."""
     from chalicelib.aws.clients import client
-    from chalicelib.aws.s3_object_store import S3ObjectStore
+    from chalicelib.aws.obstore_object_store import ObstoreObjectStore
 
-    return S3ObjectStore(client("s3", attempts=2), settings().archive_bucket)
+    return ObstoreObjectStore(client("s3", attempts=2), settings().archive_bucket)
 
 
 @cache
@@ -94,6 +96,15 @@ def registry() -> DynamoDBRegistry:
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
 
     return DynamoDBRegistry(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def pending_commitments() -> DynamoDBPendingCommitments:
+    """Storage Commitment requests that have not been answered."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
+
+    return DynamoDBPendingCommitments(client("dynamodb"), settings().registry_table)
 
 
 @cache
@@ -164,6 +175,14 @@ def object_url_signer() -> CloudFrontUrlSigner:
     from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
 
     return CloudFrontUrlSigner(client("secretsmanager"), settings().object_signing_secret, settings().public_url)
+
+
+def secret(name: str) -> dict[str, str]:
+    """Value of a secret now."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.secrets_manager_secret import read_secret
+
+    return read_secret(client("secretsmanager"), name)
 
 
 @cache

@@ -23,6 +23,7 @@ from aiohttp.typedefs import Handler, Middleware
 from chalicelib.settings import Settings
 from localstack.edge_api import REQUEST_ID, ApiOrigin
 from localstack.edge_health import Health
+from localstack.edge_ingest import IngestOrigin, is_for_ingest
 from localstack.edge_objects import ObjectOrigin
 from localstack.edge_site import SecurityHeaders, Site
 from localstack.local_settings import ROOT
@@ -42,6 +43,7 @@ class Origins:
     """What the edge stands in front of."""
 
     api: ApiOrigin
+    ingest: IngestOrigin
     objects: ObjectOrigin
     site: Site
     health: Health
@@ -51,8 +53,8 @@ class Origins:
         path = request.path
         if path == "/healthz":
             return await self.health.handle(request)
-        if request.method == "POST" and (path == "/dicomweb/studies" or path.startswith("/dicomweb/studies/")):
-            return problem(501, "Storing by STOW-RS is not offered yet; send by DICOM (C-STORE).")
+        if is_for_ingest(request.method, request.rel_url.raw_path):
+            return await self.ingest.handle(request)
         if path.startswith(("/dicomweb/", "/api/")):
             return await self.api.handle(request)
         if path.startswith("/objects/"):
@@ -114,6 +116,7 @@ def build(environment: dict[str, str]) -> web.Application:
         ) as session:
             app[ORIGINS] = Origins(
                 ApiOrigin(session, environment["SANSFILM_API_URL"]),
+                IngestOrigin(session, f"http://127.0.0.1:{environment['SANSFILM_INGEST_HTTP_PORT']}"),
                 ObjectOrigin(
                     session,
                     public_url=settings.public_url,

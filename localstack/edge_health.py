@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, web
@@ -39,6 +41,7 @@ class Health:
             "local_cloud": self._local_cloud,
             "api": self._api,
             "ingest": self._ingest,
+            "dicom_tls": self._dicom_tls,
             "queues": self._queues,
         }
         answers = await asyncio.gather(*(self._checked(check) for check in checks.values()))
@@ -72,9 +75,20 @@ class Health:
         answer = await self._json(f"http://127.0.0.1:{self._environment['SANSFILM_INGEST_HTTP_PORT']}/healthz")
         if answer.get("status") != "ok":
             raise ValueError(answer.get("status"))
+        names = ("associations", "tls_associations_accepted", "tls_handshakes_failed")
         # It listens for associations or has ended; a probe of the DICOM port would itself be one.
         port = int(self._environment["SANSFILM_DICOM_PORT"])
-        return {"dicom_port": port, "associations": answer.get("associations", 0)}
+        return {"dicom_port": port, **{name: answer.get(name, 0) for name in names}}
+
+    async def _dicom_tls(self) -> None:
+        """A whole handshake, as a hospital of the demonstration region."""
+        context = ssl.create_default_context(cafile=self._environment["SANSFILM_DICOM_TLS_CLIENT_CA_FILE"])
+        folder = Path(self._environment["SANSFILM_DICOM_TLS_CERTIFICATE_FILE"]).parent
+        context.load_cert_chain(folder / "hopital-nord.pem", folder / "hopital-nord.key")
+        port = int(self._environment["SANSFILM_DICOM_TLS_PORT"])
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.close()
+        await writer.wait_closed()
 
     async def _queues(self) -> dict[str, Any]:
         from chalicelib import wiring

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from chalicelib.access.model import ApplicationEntity, Hospital, Role, User
 from chalicelib.access.passwords import hash_password, verify_password
-from chalicelib.access.ports import Registry
+from chalicelib.access.ports import ABSENT, Registry
 from chalicelib.access.sessions import Identity
 from chalicelib.archive.scope import PatientRef, Scope
+from chalicelib.errors import Conflict, PreconditionFailed
 
 HOSPITALS = (
     Hospital("hopital-nord", "Hopital Nord"),
@@ -61,18 +64,28 @@ def generate_passwords() -> dict[str, str]:
     return {user.username: secrets.token_hex(10) for user in users()}
 
 
-def seed(registry: Registry, passwords: Mapping[str, str], gp_patients: Iterable[PatientRef] = ()) -> None:
-    """Register hospitals, application entities and users; repeating it changes only what differs.
+def seed(
+    registry: Registry,
+    passwords: Mapping[str, str],
+    gp_patients: Iterable[PatientRef] = (),
+    fingerprints: Mapping[str, str] | None = None,
+) -> None:
+    """Register hospitals, application entities and users; repeating it leaves what operators changed as it is.
 
     Parameters
     ----------
     passwords
         By username, one for each of `users()`.
+    fingerprints
+        Of the certificates that hospitals show on the TLS port, by hospital.
     """
     for hospital in HOSPITALS:
-        registry.put_hospital(hospital)
+        with suppress(PreconditionFailed):
+            registry.put_hospital(hospital, ABSENT)
     for application_entity in APPLICATION_ENTITIES:
-        registry.put_application_entity(application_entity)
+        certificates = frozenset(filter(None, [(fingerprints or {}).get(application_entity.hospital)]))
+        with suppress(PreconditionFailed, Conflict):
+            registry.put_application_entity(replace(application_entity, certificate_fingerprints=certificates), ABSENT)
     for user in users(gp_patients):
         known = registry.user(user.username)
         password = passwords[user.username]

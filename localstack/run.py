@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from infra import lambda_build
-from localstack import checks, deployment, environments, seeding
+from localstack import certificates, checks, deployment, environments, seeding
 from localstack.local_settings import REGION, ROOT, LocalSettings, SetupFailure
 from localstack.processes import Child, run_to_end
 
@@ -91,6 +91,7 @@ class Platform:
                 self._environment["SANSFILM_INGEST_HTTP_PORT"] = str(_free_port())
                 public_key = await asyncio.to_thread(deployment.ensure_signing_key, settings, self._environment)
                 self._environment["SANSFILM_OBJECT_SIGNING_PUBLIC_KEY_FILE"] = str(public_key)
+                self._environment |= await asyncio.to_thread(certificates.ensure_certificates, settings)
                 deployment.write_private(settings.settings_file, json.dumps(self._environment, indent=1))
                 await self._command("seed", failure="The demonstration region could not be registered")
                 await asyncio.to_thread(deployment.flush, settings)
@@ -262,6 +263,7 @@ def print_welcome(settings: LocalSettings) -> None:
   API         {url}/api/openapi.json
   Health      {url}/healthz
   DICOM       127.0.0.1:{settings.dicom_port}, called AE title SANSFILM, calling e.g. NORD_CT1
+  DICOM TLS   127.0.0.1:{settings.dicom_tls_port}, certificates of the hospitals in {certificates.folder(settings)}
   Local cloud {settings.aws_endpoint_url}
   Logs        {settings.logs_dir}
   Credentials {settings.credentials_file}

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from localstack import region
+from localstack import certificates, region
 from localstack.deployment import load_environment, write_private
 from localstack.local_settings import LocalSettings, SetupFailure
 
@@ -49,7 +49,7 @@ def seed(settings: LocalSettings) -> None:
     from localstack.demo.region_exams import CONTACTS, GP_PATIENTS
 
     registry = wiring.registry()
-    region.seed(registry, passwords(settings), GP_PATIENTS)
+    region.seed(registry, passwords(settings), GP_PATIENTS, certificates.fingerprints(settings))
     now_ms = int(time.time() * 1000)
     for hospital, patient_id, phone_number in CONTACTS:
         known = registry.contact(hospital, patient_id, "")

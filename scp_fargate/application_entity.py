@@ -14,8 +14,13 @@ from pynetdicom.sop_class import Verification
 
 from chalicelib import errors
 from chalicelib.settings import Settings
-from scp_fargate.association import Archive, IncomingAssociation, IncomingServer
+from scp_fargate import c_find
+from scp_fargate.association import Archive, IncomingAssociation
 from scp_fargate.c_echo import on_c_echo
+from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
+from scp_fargate.incoming_server import GivenConnection, IncomingServer
+from scp_fargate.limits import Connections, Limits
+from scp_fargate.operation import acknowledge_at_once, forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ IDLE_TIMEOUT_S = 120
 PERMANENT, TRANSIENT = 0x01, 0x02
 SERVICE_USER, SERVICE_PROVIDER_PRESENTATION = 0x01, 0x03
 CALLING_AE_TITLE_NOT_RECOGNIZED = 0x03
-TEMPORARY_CONGESTION = 0x01
+TEMPORARY_CONGESTION, LOCAL_LIMIT_EXCEEDED = 0x01, 0x02
 
 
 @dataclass
@@ -36,22 +41,39 @@ class RunningEntity:
     """A listening application entity."""
 
     ae: AE
-    server: IncomingServer
+    servers: list[IncomingServer]
     archive: Archive
-
-    @property
-    def port(self) -> int:
-        """Port that it listens on."""
-        return int(self.server.server_address[1])
 
     def associations(self) -> list[IncomingAssociation]:
         """Associations that are open."""
-        return list(self.server.active_associations)
+        return [association for server in self.servers for association in server.active_associations]
+
+    def report(self) -> dict[str, int]:
+        """Counts of this process."""
+        return {"associations": len(self.associations()), **self.archive.counts.snapshot()}
+
+    def serve(self, connection: GivenConnection) -> None:
+        """Serve a connection that another process accepted."""
+        if connection.secured:
+            # Its handshake may take a while.
+            Thread(target=self._serve, args=(connection,), name="handshake", daemon=True).start()
+        else:
+            self._serve(connection)
+
+    def _serve(self, connection: GivenConnection) -> None:
+        (server,) = self.servers
+        try:
+            server.finish_request(connection, connection.getpeername())
+        except Exception:
+            server.handle_error(connection, None)
+            connection.close()
 
     def stop(self, grace_s: float) -> None:
         """Take no new association; let open ones finish within the grace period, then abort them."""
         open_associations = self.associations()
-        self.server.shutdown()
+        for server in self.servers:
+            if server.accepts:
+                server.shutdown()
         self.archive.logger.info("stopping", extra={"associations": len(open_associations)})
         deadline = time.monotonic() + grace_s
         # A connection that has not asked for an association (a port probe) deserves no grace.
@@ -63,22 +85,26 @@ class RunningEntity:
             if association.is_alive():
                 association.log("aborted at the end of the grace period", level="warning")
                 association.abort()
+        self.archive.commitments.close()
         self.archive.callers.close()
         self.archive.counts.send()
 
 
-def listen(settings: Settings, archive: Archive) -> RunningEntity:
+def listen(settings: Settings, archive: Archive, accepts: bool = True) -> RunningEntity:
     """Listen for associations in threads of their own.
+
+    With `accepts` false another process listens, and connections are handed to `RunningEntity.serve`.
 
     Raises
     ------
     OSError
-        If the port is in use.
+        If a port is in use.
     """
     _configure_pynetdicom()
     ae = AE(ae_title=settings.ae_title)
     ae.require_called_aet = True
-    ae.maximum_associations = settings.maximum_associations
+    # `Limits` counts, and lets some more in to hear why they are rejected.
+    ae.maximum_associations = 1_000_000
     ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
     ae.acse_timeout = ACSE_TIMEOUT_S
     ae.dimse_timeout = ACSE_TIMEOUT_S
@@ -90,18 +116,31 @@ def listen(settings: Settings, archive: Archive) -> RunningEntity:
         (evt.EVT_ACCEPTED, _on_accepted),
         (evt.EVT_RELEASED, _on_end, ["association released"]),
         (evt.EVT_ABORTED, _on_end, ["association aborted"]),
+        (evt.EVT_CONN_CLOSE, _on_connection_closed),
         (evt.EVT_C_ECHO, on_c_echo),
+        (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
+        (evt.EVT_DIMSE_RECV, forget_stale_cancel),
+        (evt.EVT_DATA_SENT, acknowledge_at_once),
     ]
-    server = ae.make_server(
-        (settings.dicom_host, settings.dicom_port),
-        evt_handlers=handlers,
-        server_class=IncomingServer,
-        archive=archive,
-    )
-    # What `AE.start_server` notes for itself, and `server.shutdown` expects.
-    ae._servers.append(server)
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
-    return RunningEntity(ae, server, archive)
+    limits, connections = Limits(settings) if accepts else None, Connections()
+    ports = [(settings.dicom_port, False), (settings.dicom_tls_port if archive.tls else 0, True)]
+    for port, secured in ports if accepts else ports[:1]:
+        if accepts and not port:
+            continue
+        server = ae.make_server(
+            (settings.dicom_host, port),
+            evt_handlers=handlers,
+            server_class=IncomingServer,
+            archive=archive,
+            limits=limits,
+            connections=connections,
+            secured=secured,
+        )
+        # What `AE.start_server` notes for itself, and `server.shutdown` expects.
+        ae._servers.append(server)
+        if accepts:
+            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
+    return RunningEntity(ae, list(ae._servers), archive)
 
 
 def _configure_pynetdicom() -> None:
@@ -119,6 +158,9 @@ def _on_requested(event: Event) -> None:
     association: IncomingAssociation = event.assoc
     request = association.requestor.primitive
     association.calling_ae_title = (request.calling_ae_title or "").strip()
+    if not association.admitted:
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, LOCAL_LIMIT_EXCEEDED, "local limit exceeded")
+        return
     try:
         caller = association.archive.callers.resolve(association.calling_ae_title)
     except errors.Unavailable:
@@ -133,24 +175,75 @@ def _on_requested(event: Event) -> None:
             association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, "calling AE title not recognized"
         )
         return
+    fingerprint = association.certificate_fingerprint
+    if fingerprint and fingerprint not in caller.certificate_fingerprints:
+        # It may be another hospital's, or one that was revoked.
+        why = "certificate not registered"
+        _reject(association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, why, certificate=fingerprint)
+        return
     association.hospital = caller.hospital
+    association.services = caller.services
+    if not _begin_for_hospital(association):
+        return
+    receives = {uid for uid, role in association.requestor.role_selection.items() if role.scp_role}
     association.acceptor.supported_contexts = supported_contexts(
-        request.presentation_context_definition_list, caller.services
+        request.presentation_context_definition_list, caller.services, receives
     )
 
 
-def _reject(association: IncomingAssociation, result: int, source: int, reason: int, why: str) -> None:
+def _begin_for_hospital(association: IncomingAssociation) -> bool:
+    """Whether the hospital may have one more association; it is rejected if not."""
+    try:
+        end = association.archive.hospital_associations.begin(association.hospital)
+    except errors.Unavailable:
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "registry unavailable")
+        return False
+    if end is None:
+        why = "local limit of the hospital exceeded"
+        _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, LOCAL_LIMIT_EXCEEDED, why)
+        return False
+    association.end_of_hospital = end
+    return True
+
+
+def _reject(
+    association: IncomingAssociation, result: int, source: int, reason: int, why: str, certificate: str = ""
+) -> None:
     association.counts.add("associations_rejected")
-    association.log("association rejected", level="warning", reason=why, peer=association.requestor.address)
+    more = {"certificate": certificate} if certificate else {}
+    association.log("association rejected", level="warning", reason=why, peer=association.requestor.address, **more)
     association.acse.send_reject(result, source, reason)
     association.kill()
+
+
+def _on_connection_closed(event: Event) -> None:
+    """Wake the thread that waits for A-ASSOCIATE-RQ: it would keep its place until the ACSE timeout."""
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)
+
+
+def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
+    """Answer SOP Class Extended Negotiation of Query/Retrieve (PS3.7 D.3.3.5)."""
+    association: IncomingAssociation = event.assoc
+    answers: dict[str, bytes] = {}
+    for uid, information in event.app_info.items():
+        if uid in FIND_MODELS and "query" in association.services:
+            answers[uid] = c_find.negotiate(information)
+            association.extensions[str(uid)] = c_find.extensions(answers[uid])
+        elif uid in RETRIEVE_MODELS and "retrieve" in association.services:
+            # No relational retrieval (PS3.4 C.5.2.1, C.5.3.1).
+            answers[uid] = bytes(len(information))
+    return answers
 
 
 def _on_accepted(event: Event) -> None:
     association: IncomingAssociation = event.assoc
     association.counts.add("associations_accepted")
+    if association.certificate_fingerprint:
+        association.counts.add("tls_associations_accepted")
     association.log(
         "association accepted",
+        tls=bool(association.certificate_fingerprint),
         peer=association.requestor.address,
         contexts_accepted=len(association.accepted_contexts),
         contexts_rejected=len(association.rejected_contexts),

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import traceback
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.pdu_primitives import P_DATA
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import AssociationSocket
 
-from chalicelib.archive.ports import ObjectStore
-from scp_fargate import c_store
+from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
+from scp_fargate import c_find, c_get, c_move, c_store, n_action
+from scp_fargate.c_find import Extensions
+from scp_fargate.commitments import Commitments, EventReports, Report
 from scp_fargate.counts import Counts
+from scp_fargate.limits import HospitalAssociations
+from scp_fargate.p_data import StorageDul
+from scp_fargate.presentation_contexts import service_of
 
 if TYPE_CHECKING:
+    from pynetdicom.presentation import PresentationContext
+
     from scp_fargate.callers import Callers
+    from scp_fargate.tls import Tls
 
 LARGEST_PDU_BYTES = 1 << 20
 """Larger than what is negotiated and than any A-ASSOCIATE-RQ; a peer that exceeds it is cut off."""
@@ -43,6 +50,17 @@ class Archive:
     counts: Counts
     logger: Logger
     memory: Memory
+    index_reader: IndexReader
+    renderer: Renderer
+    commitments: Commitments
+    maximum_matches: int
+    move_associations: int
+    slow_peer_grace_s: int
+    hospital_associations: HospitalAssociations
+    tls: Tls | None
+    """None: there is no TLS port."""
+    own_c_store_path: bool = True
+    """False: C-STORE goes through pynetdicom as every other service does (docs/adr/0010-c-store-path.md)."""
 
 
 class Memory:
@@ -103,6 +121,14 @@ class BoundedDimse(DIMSEServiceProvider):
             self._waiting_bytes.append(self._receiving_bytes)
             self._receiving_bytes = 0
 
+    def get_msg(self, block: bool = False) -> Any:
+        """The next message for the association's loop: an event report that has to be sent comes like a request."""
+        if not block and threading.current_thread() is self.assoc:
+            report = self.assoc.event_reports.next()
+            if report is not None:
+                return report.context.context_id, report
+        return super().get_msg(block)
+
     def is_discarded(self, data_set: BytesIO | None) -> bool:
         """Whether a data set did not fit into memory."""
         return isinstance(data_set, _Discarded)
@@ -123,6 +149,22 @@ class BoundedDimse(DIMSEServiceProvider):
 class BoundedSocket(AssociationSocket):
     """Reads whole PDUs in large pieces, refuses absurd ones, gives up on a stalled peer."""
 
+    _unread = b""
+
+    def unread(self, data: bytes) -> None:
+        """Let `recv` return these bytes before anything else."""
+        self._unread = data + self._unread
+
+    def take_unread(self) -> bytes:
+        """What `unread` put back."""
+        data, self._unread = self._unread, b""
+        return data
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read."""
+        return bool(self._unread) or super().ready
+
     def recv(self, nr_bytes: int) -> bytearray:
         """Read exactly that many bytes, fewer when the connection ends.
 
@@ -135,13 +177,19 @@ class BoundedSocket(AssociationSocket):
             raise OSError(f"PDU of {nr_bytes} bytes")
         received = bytearray(nr_bytes)
         view = memoryview(received)
-        position = 0
+        position = min(len(self._unread), nr_bytes)
+        view[:position] = self._unread[:position]
+        self._unread = self._unread[position:]
         while position < nr_bytes:
             count = self.socket.recv_into(view[position : position + RECEIVE_CHUNK_BYTES])
             if not count:
                 return bytearray(view[:position])
             position += count
         return received
+
+
+def nothing() -> None:
+    """What is to be done at an end where there is nothing to do."""
 
 
 class IncomingAssociation(Association):
@@ -155,7 +203,20 @@ class IncomingAssociation(Association):
         self.correlation_id = uuid.uuid4().hex
         self.calling_ae_title = ""
         self.hospital = ""
+        self.services: frozenset[str] = frozenset()
+        self.extensions: dict[str, Extensions] = {}
+        """By C-FIND SOP class."""
+        self.event_reports = EventReports()
+        self.admitted = True
+        """False: there are as many associations as there may be; the request is rejected for now."""
+        self.on_end: Callable[[], None] = nothing
+        self.certificate_fingerprint = ""
+        """SHA-256 of the certificate that the peer showed; "" without TLS."""
+        self.end_of_hospital: Callable[[], None] = nothing
+        """Ends what `HospitalAssociations.begin` began."""
         self.dimse = BoundedDimse(self, archive.memory)
+        if archive.own_c_store_path:
+            self.dul = StorageDul(self)
 
     def log(self, message: str, level: str = "info", **fields: Any) -> None:
         """One JSON line with the association's correlation id. Never pass a patient's data."""
@@ -183,59 +244,39 @@ class IncomingAssociation(Association):
             if self.dul.is_alive():
                 self.dul.join(STALLED_AFTER_S)
             self.dimse.close()
+            self.end_of_hospital()
+            self.on_end()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         """C-STORE goes to the archive under every SOP class, private ones included; the rest as pynetdicom does."""
+        if isinstance(msg, Report):
+            self.dimse.send_msg(msg.event, context_id)
+            return
         context = self._accepted_cx.get(context_id)
         try:
-            if isinstance(msg, C_STORE) and msg.MessageID is not None and context is not None:
-                c_store.serve(self, msg, context)
+            serve = _SERVICES.get(type(msg)) if context is not None and msg.MessageID is not None else None
+            if isinstance(msg, N_EVENT_REPORT) and msg.MessageIDBeingRespondedTo is not None:
+                self.event_reports.heard(msg)
+            elif serve and _is_of(context, msg):
+                serve(self, msg, context)
             else:
                 super()._serve_request(msg, context_id)
         finally:
             self.dimse.served()
 
 
-class IncomingRequestHandler(RequestHandler):
-    """Makes an `IncomingAssociation` of a connection."""
-
-    server: IncomingServer
-
-    def _create_association(self) -> IncomingAssociation:
-        self.request.settimeout(STALLED_AFTER_S)
-        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        association = IncomingAssociation(self.ae, self.server.archive)
-        association._server = self.server
-        # pynetdicom finds its associations by this name.
-        association.name = f"AcceptorThread@{datetime.now():%Y%m%d%H%M%S}"
-        association.set_socket(BoundedSocket(association, client_socket=self.request))
-        acceptor = association.acceptor
-        acceptor.maximum_length = self.ae.maximum_pdu_size
-        acceptor.ae_title = self.server.ae_title
-        acceptor.address_info = self.local
-        acceptor.implementation_class_uid = self.ae.implementation_class_uid
-        acceptor.implementation_version_name = self.ae.implementation_version_name
-        association.requestor.address_info = self.remote
-        for event, handlers in self.server._handlers.items():
-            if event.is_intervention:
-                association.bind(event, *handlers)
-            else:
-                for handler, args in handlers:
-                    association.bind(event, handler, args)
-        return association
+_SERVICES: dict[type, Callable[[IncomingAssociation, Any, Any], None]] = {
+    C_STORE: c_store.serve,
+    C_FIND: c_find.serve,
+    C_MOVE: c_move.serve,
+    C_GET: c_get.serve,
+    N_ACTION: n_action.serve,
+}
+_SERVICE_NUMBERS = {C_FIND: ".1", C_MOVE: ".2", C_GET: ".3"}
 
 
-class IncomingServer(ThreadedAssociationServer):
-    """Listens for associations."""
-
-    request_queue_size = 128
-    daemon_threads = True
-
-    def __init__(self, *args: Any, archive: Archive, **kwargs: Any) -> None:
-        self.archive = archive
-        super().__init__(*args, request_handler=IncomingRequestHandler, **kwargs)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """One line instead of a stack trace on stderr."""
-        self.archive.logger.warning("connection failed before negotiation")
+def _is_of(context: PresentationContext, request: Any) -> bool:
+    """Whether a request belongs under its presentation context: C-STORE is judged where it is served."""
+    number = _SERVICE_NUMBERS.get(type(request))
+    return number is None or (service_of(context.abstract_syntax) in ("query", "retrieve") and
+                              context.abstract_syntax.endswith(number))  # fmt: skip

@@ -15,51 +15,69 @@ from chalicelib.archive.store import ReceivedInstance, StoredInstance, store_ins
 from chalicelib.dicom import uid
 from scp_fargate import dimse_status
 from scp_fargate.dimse_status import Status
-from scp_fargate.presentation_contexts import is_storage
+from scp_fargate.presentation_contexts import may_store
 
 if TYPE_CHECKING:
     from scp_fargate.association import IncomingAssociation
 
 
+class NotStorage(errors.NotAllowed):
+    """The presentation context is not one of storage."""
+
+
+class DoesNotFit(errors.TooMuch):
+    """The process has no memory left for the data set."""
+
+
 def serve(association: IncomingAssociation, request: C_STORE, context: PresentationContext) -> None:
-    """Store one instance, then send the C-STORE response."""
+    """Store one instance that pynetdicom received, then send the C-STORE response."""
     began = time.perf_counter()
-    counts = association.counts
-    counts.add("received")
     size_bytes = len(request.DataSet.getbuffer()) if request.DataSet else 0
-    counts.add("bytes_received", size_bytes)
     status = _store(association, request, context)
-    if status.code != dimse_status.SUCCESS:
-        counts.add("refused_unavailable" if status.code == dimse_status.OUT_OF_RESOURCES else "rejected")
     _respond(association, request, context, status)
-    counts.observe_latency_ms((time.perf_counter() - began) * 1000)
+    count(association, size_bytes, status)
+    association.counts.observe_latency_ms((time.perf_counter() - began) * 1000)
 
 
 def _store(association: IncomingAssociation, request: C_STORE, context: PresentationContext) -> Status:
     """Hand the instance to the archive; whatever happens becomes a status."""
-    if not is_storage(context.abstract_syntax or ""):
-        return Status(dimse_status.SOP_CLASS_NOT_SUPPORTED, "Presentation context is not one of storage")
-    if association.dimse.is_discarded(request.DataSet):
-        association.log("C-STORE larger than the memory left", status="A700", level="warning")
-        return dimse_status.status_of(errors.TooMuch(""))
     try:
+        if not may_store(context):
+            raise NotStorage("Presentation context is not one of storage.")
+        if association.dimse.is_discarded(request.DataSet):
+            raise DoesNotFit("No memory left.")
         stored = store_instance(association.objects, _received_instance(association, request, context))
-    except errors.ArchiveError as error:
-        status = dimse_status.status_of(error)
-        reason = getattr(error, "reason", type(error).__name__)
-        association.log("C-STORE refused", status=f"{status.code:04X}", reason=reason, level="warning")
-        return status
     except Exception as error:
-        # Its text may quote the data set: only its kind and place are told.
-        association.log_unforeseen("C-STORE failed", error)
-        return dimse_status.status_of(error)
-    _account_for(association, stored)
+        return refuse(association, error)
+    account_for(association, stored)
     return Status(dimse_status.SUCCESS)
 
 
-def _account_for(association: IncomingAssociation, stored: StoredInstance) -> None:
+def refuse(association: IncomingAssociation, error: Exception) -> Status:
+    """Status of a response for what went wrong, which is logged."""
+    status = dimse_status.status_of(error)
+    if isinstance(error, errors.ArchiveError):
+        reason = getattr(error, "reason", type(error).__name__)
+        association.log("C-STORE refused", status=f"{status.code:04X}", reason=reason, level="warning")
+    else:
+        # Its text may quote the data set: only its kind and place are told.
+        association.log_unforeseen("C-STORE failed", error)
+    return status
+
+
+def account_for(association: IncomingAssociation, stored: StoredInstance) -> None:
+    """Note that an instance is durable."""
     association.counts.add("stored" if stored.newly_stored else "duplicates")
     association.log("C-STORE", object_key=stored.object_key, newly_stored=stored.newly_stored, level="debug")
+
+
+def count(association: IncomingAssociation, size_bytes: int, status: Status) -> None:
+    """Count a request that was answered."""
+    counts = association.counts
+    counts.add("received")
+    counts.add("bytes_received", size_bytes)
+    if status.code != dimse_status.SUCCESS:
+        counts.add("refused_unavailable" if status.code == dimse_status.OUT_OF_RESOURCES else "rejected")
 
 
 def _received_instance(

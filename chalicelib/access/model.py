@@ -68,6 +68,10 @@ class Hospital:
     name: str
     sms_name: str = ""
     """Name for messages, within the characters of GSM 03.38; `name` when empty."""
+    maximum_associations: int = 0
+    """Associations that it may have open in one ingest container; 0: as many as the container's settings say."""
+    revision: str = field(default="", compare=False)
+    """Changes with every change of the registered hospital."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,12 @@ class ApplicationEntity:
     host: str = ""
     """Where it listens as a C-MOVE destination, "" if it does not."""
     port: int = 0
+    certificate_fingerprints: frozenset[str] = field(default_factory=frozenset)
+    """SHA-256 of the certificates (DER) that it may present over TLS, 64 lower case hexadecimal digits each."""
+    enabled: bool = True
+    """One that is not may neither call nor be called."""
+    revision: str = field(default="", compare=False)
+    """Changes with every change of the registered application entity."""
 
     SERVICES = frozenset({"store", "query", "retrieve"})
 

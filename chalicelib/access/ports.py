@@ -7,6 +7,8 @@ from typing import Protocol
 
 from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Session, User
 
+ABSENT, ANY_REVISION = "", "*"
+
 
 class Registry(Protocol):
     """Hospitals, application entities, users, contacts and sessions. `errors.Unavailable` when it does not answer."""
@@ -17,8 +19,19 @@ class Registry(Protocol):
     def hospitals(self) -> list[Hospital]:
         """Every hospital by its id (a region has about a hundred)."""
 
-    def put_hospital(self, hospital: Hospital) -> None:
-        """Register or replace a hospital."""
+    def put_hospital(self, hospital: Hospital, if_revision: str | None = None) -> str:
+        """Register or replace a hospital; return its new revision.
+
+        Parameters
+        ----------
+        if_revision
+            Only if this is its revision; `ABSENT`: only if it is not registered; `ANY_REVISION`: only if it is.
+
+        Raises
+        ------
+        errors.PreconditionFailed
+            If not.
+        """
 
     def application_entity(self, ae_title: str) -> ApplicationEntity | None:
         """The registered application entity of that title (PS3.8 D.3.3.2)."""
@@ -26,13 +39,24 @@ class Registry(Protocol):
     def application_entities(self) -> list[ApplicationEntity]:
         """Every application entity by title."""
 
-    def put_application_entity(self, application_entity: ApplicationEntity) -> None:
-        """Register or replace an application entity.
+    def put_application_entity(self, application_entity: ApplicationEntity, if_revision: str | None = None) -> str:
+        """Register or replace an application entity; return its new revision; `if_revision` as for hospitals.
 
         Raises
         ------
         errors.Conflict
             If another hospital holds the title.
+        errors.PreconditionFailed
+            If the revision is another.
+        """
+
+    def delete_application_entity(self, application_entity: ApplicationEntity, if_revision: str) -> None:
+        """Remove a hospital's application entity; `if_revision` is a revision or `ANY_REVISION`.
+
+        Raises
+        ------
+        errors.PreconditionFailed
+            If it is not registered, by another hospital, or has another revision.
         """
 
     def user(self, username: str) -> User | None:

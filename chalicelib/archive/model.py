@@ -21,6 +21,20 @@ class InstanceKeys:
 
 
 @dataclass(frozen=True)
+class IndexedObject:
+    """Where the index says that an instance is."""
+
+    keys: InstanceKeys
+    object_key: str
+    digest: str
+    """SHA-256 (hex) of the data set as received, File Meta Information excluded."""
+    size_bytes: int
+    sop_class_uid: str
+    in_conflict: bool
+    """Other contents came under its SOP Instance UID too (D3)."""
+
+
+@dataclass(frozen=True)
 class FrameTable:
     """Byte ranges of the frames within the stored object.
 

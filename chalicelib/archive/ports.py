@@ -6,13 +6,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
-from chalicelib.archive.model import ByteRange, InstanceRecord, ObjectHead, RenderedBody, SeriesRecord, StudyRecord
+from chalicelib.archive.model import (
+    ByteRange,
+    IndexedObject,
+    InstanceRecord,
+    ObjectHead,
+    RenderedBody,
+    SeriesRecord,
+    StudyRecord,
+)
 
 
 class ObjectStore(Protocol):
     """The archive bucket. Every method raises `errors.Unavailable` when the service does not answer."""
 
-    def put_if_absent(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+    def put_if_absent(self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Write with a checksum unless the key exists (If-None-Match: *); return whether it was written."""
 
     def put(self, key: str, body: bytes, content_type: str, content_encoding: str = "") -> None:
@@ -36,6 +44,22 @@ class ObjectStore(Protocol):
         Ranges of 5 MiB and more are copied by the service (UploadPartCopy), smaller ones pass through memory a
         part at a time.
         """
+
+    def stage(self) -> StagedUpload:
+        """Begin an object whose key is known only at its end."""
+
+
+class StagedUpload(Protocol):
+    """An object that arrives in parts; nothing of it is visible before `publish_if_absent`."""
+
+    def write(self, part: bytes) -> None:
+        """Append; every part but the last has at least 5 MiB."""
+
+    def publish_if_absent(self, key: str, content_type: str, metadata: Mapping[str, str]) -> bool:
+        """Make it an object of that key unless the key exists; return whether it was written. Then it is over."""
+
+    def abandon(self) -> None:
+        """Forget it; what fails here is left to the bucket's lifecycle rules. Safe to call at any time."""
 
 
 class IndexOutcome(Enum):
@@ -101,6 +125,9 @@ class IndexReader(Protocol):
         self, hospital: str, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
     ) -> InstanceRecord | None:
         """One instance, read consistently."""
+
+    def objects_of_instances(self, hospital: str, sop_instance_uids: Sequence[str]) -> Mapping[str, IndexedObject]:
+        """Where instances are, by SOP Instance UID and read consistently; those that the index lacks are left out."""
 
     def instances_of_series(
         self, hospital: str, study_instance_uid: str, series_instance_uid: str

@@ -162,9 +162,10 @@ def decoded_frames(renderer: Renderer, record: InstanceRecord, frames: Sequence[
     return [answer.body[number * length : (number + 1) * length] for number in range(len(frames))]
 
 
-def transcoded_instance(renderer: Renderer, record: InstanceRecord) -> Piece:
-    """The instance re-encoded as Explicit VR Little Endian."""
-    answer = renderer.render({"operation": "transcode", "object_key": record.object_key})
+def transcoded_instance(renderer: Renderer, record: InstanceRecord, implicit_vr: bool = False) -> Piece:
+    """The instance re-encoded as Explicit VR Little Endian, or Implicit VR for those who know nothing else."""
+    request: dict[str, object] = {"operation": "transcode", "object_key": record.object_key}
+    answer = renderer.render({**request, "implicit_vr": True} if implicit_vr else request)
     return _piece(answer)
 
 

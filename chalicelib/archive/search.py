@@ -71,10 +71,25 @@ class _Budget:
             yield item
 
 
+def _most_read(maximum: int, limit: int) -> int:
+    """Rows that a search may read; a caller that streams more results than a page holds may read more."""
+    return maximum if limit <= MAXIMUM_RESULTS else max(maximum, 2 * limit)
+
+
 def search(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: str) -> SearchResult:
     """Search transaction (PS3.18 10.6): what matches within the session's scope, a page of it.
 
-    `base_url` is the DICOMweb base, for Retrieve URL.
+    `base_url` is the DICOMweb base, for Retrieve URL. Raises as `find`.
+    """
+    matches = find(reader, scope, request, base_url)
+    page = list(islice(matches, request.offset, request.offset + request.limit + 1))
+    return SearchResult(page[: request.limit], len(page) <= request.limit)
+
+
+def find(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: str = "") -> Iterator[DicomJson]:
+    """Search transaction (PS3.18 10.6; C-FIND, PS3.4 C.4.1) as a stream: every match as it is read from the index.
+
+    Limit and offset are the caller's. Nothing is read before the first match is asked for.
 
     Raises
     ------
@@ -84,16 +99,24 @@ def search(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: 
         If the answer would take too much reading; the message says how to narrow the search.
     """
     by_level = _split_conditions(request)
-    studies = (s for s in _candidate_studies(reader, scope, request) if _all_match(by_level[Level.STUDY], _row(s)))
-    matches: Iterator[DicomJson]
+    studies = _matching_studies(reader, scope, request, by_level)
     if request.level is Level.STUDY:
-        matches = (search_results.study_result(study, request, base_url) for study in studies)
-    elif request.level is Level.SERIES:
-        matches = _series(reader, studies, request, by_level[Level.SERIES], base_url)
-    else:
-        matches = _instances(reader, studies, request, by_level, base_url)
-    page = list(islice(matches, request.offset, request.offset + request.limit + 1))
-    return SearchResult(page[: request.limit], len(page) <= request.limit)
+        return (search_results.study_result(study, request, base_url) for study in studies)
+    if request.level is Level.SERIES:
+        return _series(reader, studies, request, by_level[Level.SERIES], base_url)
+    return _instances(reader, studies, request, by_level, base_url)
+
+
+def find_studies(reader: IndexReader, scope: Scope, request: SearchRequest) -> Iterator[StudyRecord]:
+    """Studies that match a request of level study, newest first, as records. Raises as `find`."""
+    return _matching_studies(reader, scope, request, _split_conditions(request))
+
+
+def _matching_studies(
+    reader: IndexReader, scope: Scope, request: SearchRequest, by_level: dict[Level, list[Condition]]
+) -> Iterator[StudyRecord]:
+    candidates = _candidate_studies(reader, scope, request)
+    return (study for study in candidates if _all_match(by_level[Level.STUDY], _row(study)))
 
 
 def _row(study: StudyRecord) -> DicomJson:
@@ -122,7 +145,7 @@ def _split_conditions(request: SearchRequest) -> dict[Level, list[Condition]]:
 
 def _candidate_studies(reader: IndexReader, scope: Scope, request: SearchRequest) -> Iterator[StudyRecord]:
     """Visible studies that may match, newest first, each once, by the cheapest access path that the request allows."""
-    budget = _Budget(MAXIMUM_STUDIES_READ, "studies")
+    budget = _Budget(_most_read(MAXIMUM_STUDIES_READ, request.limit), "studies")
     path = _access_path(reader, request)
     sources = [
         budget.spend(path(hospital) if hospital in scope.hospitals else _granted(reader, scope, hospital))
@@ -229,7 +252,7 @@ def _series(
     conditions: Sequence[Condition],
     base_url: str,
 ) -> Iterator[DicomJson]:
-    budget = _Budget(MAXIMUM_INSTANCES_READ, "series")
+    budget = _Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "series")
     for study in studies:
         for series in budget.spend(reader.series_of_study(study.hospital, study.study_instance_uid)):
             if _all_match(conditions, search_results.series_attributes(series)):
@@ -243,7 +266,7 @@ def _instances(
     by_level: dict[Level, list[Condition]],
     base_url: str,
 ) -> Iterator[DicomJson]:
-    budget = _Budget(MAXIMUM_INSTANCES_READ, "instances")
+    budget = _Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "instances")
     for study in studies:
         for series in reader.series_of_study(study.hospital, study.study_instance_uid):
             if request.series_instance_uid not in ("", series.series_instance_uid):

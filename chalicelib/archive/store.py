@@ -10,7 +10,7 @@ from chalicelib import errors
 from chalicelib.archive.model import InstanceKeys
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.dicom import uid
-from chalicelib.dicom.elements import BytesSource, Malformed, Truncated
+from chalicelib.dicom.elements import BytesSource, Malformed, Source, Truncated
 from chalicelib.dicom.part10 import DataSet, Identifiers, identify, open_data_set
 
 CONTENT_TYPE = "application/dicom"
@@ -21,14 +21,20 @@ class ReceivedInstance:
     """An instance as it arrived."""
 
     hospital: str
-    body: bytes
-    """A whole DICOM file (PS3.10); its data set is stored as it is."""
+    body: bytes | memoryview
+    """A whole DICOM file (PS3.10), in memory or mapped from a file; its data set is stored as it is."""
     correlation_id: str
     calling_ae_title: str = ""
     sop_class_uid: str = ""
     """Affected SOP Class UID of the request, `""` where the protocol has none."""
     sop_instance_uid: str = ""
     """Affected SOP Instance UID of the request, `""` where the protocol has none."""
+    study_instance_uid: str = ""
+    """Study that the request names (STOW-RS), `""` where it names none."""
+    digest_start: int = -1
+    """Offset in `body` from which `digest` counts, -1 where the receiver computed none."""
+    digest: str = ""
+    """SHA-256 (hex) of `body` from `digest_start`, computed while it arrived."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,11 @@ def store_instance(objects: ObjectStore, received: ReceivedInstance) -> StoredIn
         identifiers.series_instance_uid,
         identifiers.sop_instance_uid,
     )
-    digest = hashlib.sha256(memoryview(received.body)[data_set.start :]).hexdigest()
+    digest = received.digest
+    if received.digest_start != data_set.start:
+        digest = hashlib.sha256(memoryview(received.body)[data_set.start :]).hexdigest()
     object_key = instance_object_key(keys, digest)
-    metadata = {
-        "hospital": received.hospital,
-        "calling-ae-title": _printable(received.calling_ae_title),
-        "correlation-id": _printable(received.correlation_id),
-        "received-at-ms": str(time.time_ns() // 1_000_000),
-        "transfer-syntax-uid": _printable(data_set.transfer_syntax_uid),
-    }
+    metadata = instance_metadata(received, data_set.transfer_syntax_uid)
     newly_stored = objects.put_if_absent(object_key, received.body, CONTENT_TYPE, metadata)
     return StoredInstance(keys, object_key, digest, newly_stored)
 
@@ -102,12 +104,42 @@ def parse_instance_object_key(object_key: str) -> tuple[InstanceKeys, str]:
     raise errors.BadRequest("Not the key of an instance.")
 
 
+def instance_metadata(received: ReceivedInstance, transfer_syntax_uid: str) -> dict[str, str]:
+    """Object metadata of an instance."""
+    return {
+        "hospital": received.hospital,
+        "calling-ae-title": _printable(received.calling_ae_title),
+        "correlation-id": _printable(received.correlation_id),
+        "received-at-ms": str(time.time_ns() // 1_000_000),
+        "transfer-syntax-uid": _printable(transfer_syntax_uid),
+    }
+
+
+def rejection(received: ReceivedInstance, error: errors.InvalidInstance, digest: str) -> tuple[str, dict[str, str]]:
+    """Key and metadata under which refused bytes are kept: once, since the same bytes of a day have one key."""
+    metadata = instance_metadata(received, "")
+    del metadata["transfer-syntax-uid"]
+    metadata |= {"reason": error.reason, "detail": _printable(str(error))}
+    return f"rejected/{received.hospital}/{time.strftime('%Y-%m-%d', time.gmtime())}/{digest}", metadata
+
+
 def _check(received: ReceivedInstance) -> tuple[DataSet, Identifiers]:
     if not received.body:
         raise errors.InvalidInstance("empty", "The data set is empty.")
+    return check_source(received, BytesSource(received.body))
+
+
+def check_source(received: ReceivedInstance, source: Source) -> tuple[DataSet, Identifiers]:
+    """Walk a whole file; return its data set and valid identifiers.
+
+    Raises
+    ------
+    errors.InvalidInstance
+        If it cannot be archived, or contradicts its request.
+    """
     try:
-        data_set = open_data_set(BytesSource(received.body))
-        if data_set.start >= len(received.body):
+        data_set = open_data_set(source)
+        if data_set.start >= source.size:
             raise errors.InvalidInstance("empty", "The data set is empty.")
         identifiers = identify(data_set)
     except Truncated as error:
@@ -130,6 +162,7 @@ def _check(received: ReceivedInstance) -> tuple[DataSet, Identifiers]:
 
 def _check_against_request(received: ReceivedInstance, identifiers: Identifiers) -> None:
     for name, requested, found in (
+        ("Study Instance UID", received.study_instance_uid, identifiers.study_instance_uid),
         ("SOP Class UID", received.sop_class_uid, identifiers.sop_class_uid),
         ("SOP Instance UID", received.sop_instance_uid, identifiers.sop_instance_uid),
     ):
@@ -138,18 +171,8 @@ def _check_against_request(received: ReceivedInstance, identifiers: Identifiers)
 
 
 def _keep_rejected(objects: ObjectStore, received: ReceivedInstance, error: errors.InvalidInstance) -> None:
-    """Keep what was refused, once: the same bytes of the same day have one key."""
     digest = hashlib.sha256(received.body).hexdigest()
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    metadata = {
-        "hospital": received.hospital,
-        "calling-ae-title": _printable(received.calling_ae_title),
-        "correlation-id": _printable(received.correlation_id),
-        "received-at-ms": str(time.time_ns() // 1_000_000),
-        "reason": error.reason,
-        "detail": _printable(str(error)),
-    }
-    key = f"rejected/{received.hospital}/{day}/{digest}"
+    key, metadata = rejection(received, error, digest)
     objects.put_if_absent(key, received.body, "application/octet-stream", metadata)
 
 

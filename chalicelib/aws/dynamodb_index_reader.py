@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.archive.model import InstanceRecord, SeriesRecord, StudyRecord
+from chalicelib.archive.model import IndexedObject, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.aws import index_items as shape
 from chalicelib.aws.dynamodb_requests import batch_get, beginning_with, call, query
@@ -56,6 +56,20 @@ class DynamoDBIndexReader:
         """Instances of a series by SOP Instance UID."""
         pk = shape.study_pk(hospital, study_instance_uid)
         return map(self._instance_record, self._beginning_with(pk, shape.instance_sk(series_instance_uid, "")))
+
+    def objects_of_instances(self, hospital: str, sop_instance_uids: Sequence[str]) -> Mapping[str, IndexedObject]:
+        """Where instances are, by SOP Instance UID; those that the index lacks are left out."""
+        guards = self._batch_get(shape.guard_key(hospital, uid) for uid in dict.fromkeys(sop_instance_uids))
+        instances = self._batch_get(shape.guarded_instance_key(guard) for guard in guards)
+        pks = {item["pk"]["S"] for item in instances}
+        conflicts = {
+            conflict["sk"]["S"].split("#")[1] for pk in pks for conflict in self._beginning_with(pk, "CONFLICT#", "sk")
+        }
+        found = (shape.indexed_object(item, conflicts) for item in instances)
+        return {each.keys.sop_instance_uid: each for each in found}
+
+    def _batch_get(self, keys: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        return batch_get(self._client, self._table, list(keys), consistent=True)
 
     def object_keys_of_study(self, hospital: str, study_instance_uid: str) -> set[str]:
         """Keys of the objects that the index knows of a study, conflicts included."""

@@ -16,16 +16,18 @@ Notifications are in the same table, see `dynamodb_notifications`.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Role, Session, User
+from chalicelib.access.ports import ABSENT, ANY_REVISION
 from chalicelib.archive.scope import Scope
 from chalicelib.aws.dynamodb_items import Value, from_item, to_item
 from chalicelib.aws.dynamodb_requests import ConditionFailed, call, query
-from chalicelib.errors import Conflict
+from chalicelib.errors import Conflict, PreconditionFailed
 
 SESSION_KEPT_S = 7 * 24 * 3600
 """How long the record of a session outlives it."""
@@ -48,9 +50,19 @@ class DynamoDBRegistry:
         """Every hospital by its id."""
         return [_hospital(values) for values in self._query("HOSPITALS")]
 
-    def put_hospital(self, hospital: Hospital) -> None:
+    def put_hospital(self, hospital: Hospital, if_revision: str | None = None) -> str:
         """Register or replace a hospital."""
-        self._put("HOSPITALS", hospital.hospital_id, {"name": hospital.name, "sms_name": hospital.sms_name})
+        values: dict[str, Value] = {
+            "name": hospital.name,
+            "sms_name": hospital.sms_name,
+            "maximum_associations": hospital.maximum_associations,
+            "revision": _new_revision(),
+        }
+        try:
+            self._put("HOSPITALS", hospital.hospital_id, values, **_condition(*_revision_is(if_revision)))
+        except ConditionFailed as error:
+            raise PreconditionFailed("The hospital is not registered in this revision.") from error
+        return str(values["revision"])
 
     def application_entity(self, ae_title: str) -> ApplicationEntity | None:
         """The application entity of that title."""
@@ -61,24 +73,40 @@ class DynamoDBRegistry:
         """Every application entity by title."""
         return [_application_entity(values) for values in self._query("APPLICATION-ENTITIES")]
 
-    def put_application_entity(self, application_entity: ApplicationEntity) -> None:
+    def put_application_entity(self, application_entity: ApplicationEntity, if_revision: str | None = None) -> str:
         """Register or replace an application entity; `Conflict` if another hospital holds the title."""
         values: dict[str, Value] = {
             "hospital": application_entity.hospital,
             "services": ",".join(sorted(application_entity.services)),
             "host": application_entity.host,
             "port": application_entity.port,
+            "certificate_fingerprints": ",".join(sorted(application_entity.certificate_fingerprints)),
+            "enabled": application_entity.enabled,
+            "revision": _new_revision(),
         }
+        is_own: _Test = ("(attribute_not_exists(pk) OR hospital = :hospital)", {":hospital": values["hospital"]})
+        condition = _condition(is_own, *_revision_is(if_revision))
         try:
-            self._put(
-                "APPLICATION-ENTITIES",
-                application_entity.ae_title,
-                values,
-                ConditionExpression="attribute_not_exists(pk) OR hospital = :hospital",
-                ExpressionAttributeValues=to_item({":hospital": application_entity.hospital}),
+            self._put("APPLICATION-ENTITIES", application_entity.ae_title, values, **condition)
+        except ConditionFailed as error:
+            found = self.application_entity(application_entity.ae_title)
+            if if_revision is None or (found and found.hospital != application_entity.hospital):
+                raise Conflict("Another hospital holds this AE title.") from error
+            raise PreconditionFailed("The application entity is not registered in this revision.") from error
+        return str(values["revision"])
+
+    def delete_application_entity(self, application_entity: ApplicationEntity, if_revision: str) -> None:
+        """Remove a hospital's application entity."""
+        is_own: _Test = ("hospital = :hospital", {":hospital": application_entity.hospital})
+        try:
+            call(
+                self._dynamodb.delete_item,
+                TableName=self._table,
+                Key=to_item({"pk": "APPLICATION-ENTITIES", "sk": application_entity.ae_title}),
+                **_condition(is_own, *_revision_is(if_revision)),
             )
         except ConditionFailed as error:
-            raise Conflict("Another hospital holds this AE title.") from error
+            raise PreconditionFailed("The application entity is not registered in this revision.") from error
 
     def user(self, username: str) -> User | None:
         """One user."""
@@ -194,13 +222,59 @@ class DynamoDBRegistry:
         call(self._dynamodb.put_item, TableName=self._table, Item=to_item({"pk": pk, "sk": sk, **values}), **condition)
 
 
+_Test = tuple[str, dict[str, Value]]
+"""A condition and its values."""
+
+
+def _new_revision() -> str:
+    # Not a number: what is deleted and registered again must not have a revision that it had before.
+    return secrets.token_hex(8)
+
+
+def _revision_is(revision: str | None) -> list[_Test]:
+    if revision is None:
+        return []
+    if revision == ABSENT:
+        return [("attribute_not_exists(pk)", {})]
+    if revision == ANY_REVISION:
+        return [("attribute_exists(pk)", {})]
+    return [("revision = :revision", {":revision": revision})]
+
+
+def _condition(*tests: _Test) -> dict[str, Any]:
+    """Parameters of a request that is done only if every test holds."""
+    if not tests:
+        return {}
+    condition: dict[str, Any] = {"ConditionExpression": " AND ".join(test for test, _ in tests)}
+    values = {name: value for _, own in tests for name, value in own.items()}
+    return condition | ({"ExpressionAttributeValues": to_item(values)} if values else {})
+
+
 def _hospital(values: dict[str, Any]) -> Hospital:
-    return Hospital(values["sk"], values["name"], values["sms_name"])
+    return Hospital(
+        hospital_id=values["sk"],
+        name=values["name"],
+        sms_name=values["sms_name"],
+        maximum_associations=values.get("maximum_associations", 0),
+        revision=values.get("revision", ""),
+    )
 
 
 def _application_entity(values: dict[str, Any]) -> ApplicationEntity:
-    services = frozenset(filter(None, values["services"].split(",")))
-    return ApplicationEntity(values["sk"], values["hospital"], services, values["host"], values["port"])
+    return ApplicationEntity(
+        ae_title=values["sk"],
+        hospital=values["hospital"],
+        services=_words(values["services"]),
+        host=values["host"],
+        port=values["port"],
+        certificate_fingerprints=_words(values.get("certificate_fingerprints", "")),
+        enabled=values.get("enabled", True),
+        revision=values.get("revision", ""),
+    )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))
 
 
 def _user(values: dict[str, Any]) -> User:

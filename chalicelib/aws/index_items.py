@@ -6,11 +6,19 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from chalicelib.archive.levels import text
-from chalicelib.archive.model import DicomJson, FrameTable, InstanceKeys, InstanceRecord, SeriesRecord, StudyRecord
+from chalicelib.archive.model import (
+    DicomJson,
+    FrameTable,
+    IndexedObject,
+    InstanceKeys,
+    InstanceRecord,
+    SeriesRecord,
+    StudyRecord,
+)
 from chalicelib.dicom import names
 
 Item = dict[str, Any]
@@ -51,6 +59,27 @@ def guard_item(record: InstanceRecord) -> Item:
         "series_instance_uid": {"S": keys.series_instance_uid},
         "digest": {"S": record.digest},
     }
+
+
+def guarded_instance_key(guard: Item) -> Item:
+    """Key of the instance that a guard names."""
+    _, hospital, _, sop = guard["pk"]["S"].split("#", 3)
+    study, series = guard["study_instance_uid"]["S"], guard["series_instance_uid"]["S"]
+    return key(study_pk(hospital, study), instance_sk(series, sop))
+
+
+def indexed_object(item: Item, conflicts: Collection[str]) -> IndexedObject:
+    """Where the instance of an item is; `conflicts` are SOP Instance UIDs under which other contents came."""
+    _, hospital, _, study = item["pk"]["S"].split("#", 3)
+    _, series, sop = item["sk"]["S"].split("#", 2)
+    return IndexedObject(
+        InstanceKeys(hospital, study, series, sop),
+        item["object_key"]["S"],
+        item["digest"]["S"],
+        int(item["size_bytes"]["N"]),
+        item["sop_class_uid"]["S"],
+        sop in conflicts,
+    )
 
 
 def key(pk: str, sk: str) -> Item:

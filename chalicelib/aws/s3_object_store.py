@@ -16,6 +16,8 @@ from chalicelib.archive.model import ByteRange, ObjectHead
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from chalicelib.aws.s3_staged_upload import S3StagedUpload
+
 SMALLEST_PART_BYTES = 5 << 20
 """S3 refuses smaller parts but for the last one (EntityTooSmall)."""
 LARGEST_PART_BYTES = 1 << 30
@@ -33,7 +35,7 @@ class S3ObjectStore:
         self._client: Any = client
         self._bucket = bucket
 
-    def put_if_absent(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+    def put_if_absent(self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Write with a SHA-256 checksum unless the key exists; return whether it was written.
 
         Bodies above 64 MiB go up in parts, so that a lost connection costs a part, and are completed if absent.
@@ -41,13 +43,15 @@ class S3ObjectStore:
         for attempt in range(CONFLICT_ATTEMPTS):
             try:
                 return self._put_if_absent_once(key, body, content_type, metadata)
-            except _ConditionalConflict:
+            except ConditionalConflict:
                 if attempt == CONFLICT_ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0.02, 0.2) * (attempt + 1))  # noqa: S311
         raise AssertionError("unreachable")
 
-    def _put_if_absent_once(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+    def _put_if_absent_once(
+        self, key: str, body: bytes | memoryview, content_type: str, metadata: Mapping[str, str]
+    ) -> bool:
         if len(body) > SINGLE_PUT_BYTES:
             if self.head(key):
                 return False
@@ -57,7 +61,7 @@ class S3ObjectStore:
                 self._client.put_object,
                 Bucket=self._bucket,
                 Key=key,
-                Body=body,
+                Body=bytes(body),
                 ContentType=content_type,
                 Metadata=dict(metadata),
                 ChecksumAlgorithm="SHA256",
@@ -143,6 +147,17 @@ class S3ObjectStore:
         self._upload_in_parts(key, self._upload_parts(parts), content_type, {}, if_absent=False)
         return size
 
+    def copy_if_absent(self, source: ByteRange, key: str, content_type: str, metadata: Mapping[str, str]) -> bool:
+        """Copy within the bucket, by the service, unless the key exists; return whether it was written."""
+        parts = _copies(source.key, source.start, source.start + source.length)
+        return self._upload_in_parts(key, parts, content_type, metadata, if_absent=True) is not None
+
+    def stage(self) -> S3StagedUpload:
+        """Begin an object whose key is known only at its end."""
+        from chalicelib.aws.s3_staged_upload import S3StagedUpload
+
+        return S3StagedUpload(self, self._client, self._bucket)
+
     def _bytes_of(self, part: bytes | ByteRange) -> bytes:
         return part if isinstance(part, bytes) else self.read(part.key, part.start, part.length)
 
@@ -188,7 +203,7 @@ class S3ObjectStore:
         )  # fmt: skip
         target["UploadId"] = upload["UploadId"]
         try:
-            uploaded = [self._upload_part(target, number, part) for number, part in enumerate(parts, start=1)]
+            uploaded = [self.upload_part(target, number, part) for number, part in enumerate(parts, start=1)]
             condition = {"IfNoneMatch": "*"} if if_absent else {}
             answer = _call(
                 self._client.complete_multipart_upload, **target, MultipartUpload={"Parts": uploaded}, **condition
@@ -202,7 +217,8 @@ class S3ObjectStore:
             raise
         return str(answer["ETag"])
 
-    def _upload_part(self, target: Mapping[str, str], number: int, part: bytes | ByteRange) -> dict[str, Any]:
+    def upload_part(self, target: Mapping[str, str], number: int, part: bytes | ByteRange) -> dict[str, Any]:
+        """Upload a part, or copy it; return what completes the upload with it."""
         if isinstance(part, bytes):
             answer = _call(self._client.upload_part, **target, PartNumber=number, Body=part, ChecksumAlgorithm="SHA256")
         else:
@@ -222,7 +238,7 @@ class _PreconditionFailed(Exception):
     """The key exists (412)."""
 
 
-class _ConditionalConflict(errors.Unavailable):
+class ConditionalConflict(errors.Unavailable):
     """Another writer of the same key was under way (409): the outcome is not known yet."""
 
 
@@ -240,7 +256,7 @@ def _call(operation: Callable[..., Answer], **parameters: Any) -> Answer:
         if status == 412 or code == "PreconditionFailed":
             raise _PreconditionFailed from error
         if code == "ConditionalRequestConflict":
-            raise _ConditionalConflict("The same instance is being written.") from error
+            raise ConditionalConflict("The same instance is being written.") from error
         if status == 416 or code == "InvalidRange":
             raise _RangeNotSatisfiable from error
         if code in ("NoSuchKey", "404", "NotFound"):
@@ -255,10 +271,10 @@ def _object_head(key: str, answer: Mapping[str, Any], size_bytes: int) -> Object
     return ObjectHead(key, size_bytes, modified_ms, dict(answer.get("Metadata", {})))
 
 
-def _slices(body: bytes) -> Iterator[bytes | ByteRange]:
+def _slices(body: bytes | memoryview) -> Iterator[bytes | ByteRange]:
     part_bytes = max(16 << 20, -(-len(body) // 10_000))
     for start in range(0, len(body), part_bytes):
-        yield body[start : start + part_bytes]
+        yield bytes(body[start : start + part_bytes])
 
 
 def _copies(key: str, start: int, end: int) -> Iterator[ByteRange]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 DEFAULT = "latin_1"
 """For the default repertoire: ASCII, and what devices that declare nothing send in Western Europe."""
 
-_CODECS = {
+CODECS = {
     "ISO_IR 6": DEFAULT,
     "ISO_IR 13": "shift_jis",
     "ISO_IR 100": "latin_1",
@@ -67,11 +67,11 @@ def codec(defined_term: str) -> str:
     ('utf_8', 'latin_1', 'latin_1', 'latin_1')
     """
     term = defined_term.strip(" \0").upper()
-    if term in _CODECS:
-        return _CODECS[term]
+    if term in CODECS:
+        return CODECS[term]
     number = re.fullmatch(r"ISO[ _-]?(?:2022[ _-]?)?(?:IR)?[ _-]?(\d+)", term)
-    if number and f"ISO_IR {number[1]}" in _CODECS:
-        return _CODECS[f"ISO_IR {number[1]}"]
+    if number and f"ISO_IR {number[1]}" in CODECS:
+        return CODECS[f"ISO_IR {number[1]}"]
     return {"UTF-8": "utf_8", "UTF8": "utf_8", "ISO 2022 GBK": "gbk", "ISO 2022 58": "gb2312"}.get(term, DEFAULT)
 
 
@@ -113,3 +113,81 @@ def _decode_fragment(fragment: bytes, first: str, delimiter: re.Pattern[bytes]) 
     if end is None:
         return text.decode(extension, "replace")
     return text[: end.start()].decode(extension, "replace") + text[end.start() :].decode(first, "replace")
+
+
+class NotInRepertoire(ValueError):
+    """Text that has characters which a Specific Character Set lacks."""
+
+
+_ESCAPE_OF_CODEC = {
+    "latin_1": b"\x1b-A", "shift_jis": b"\x1b)I", "iso8859_2": b"\x1b-B", "iso8859_3": b"\x1b-C",
+    "iso8859_4": b"\x1b-D", "iso8859_7": b"\x1b-F", "iso8859_6": b"\x1b-G", "iso8859_8": b"\x1b-H",
+    "iso8859_5": b"\x1b-L", "iso8859_9": b"\x1b-M", "tis_620": b"\x1b-T", "iso8859_15": b"\x1b-b",
+    "euc_kr": b"\x1b$)C", "gb2312": b"\x1b$)A", "iso2022_jp": b"", "iso2022_jp_2": b"",
+}  # fmt: skip
+"""Escape sequence that designates a repertoire; Python's stateful codecs write theirs."""
+
+
+def encode(text: str, character_sets: Sequence[str], person_name: bool = False) -> bytes:
+    """Bytes of one value in a Specific Character Set, escape sequences included; `decode` reads them back.
+
+    Raises
+    ------
+    NotInRepertoire
+        If a character does not fit: nothing is ever replaced.
+
+    >>> encode("Lefèvre", ["ISO_IR 100"]), encode("Lefèvre", ["ISO_IR 192"])
+    (b'Lef\\xe8vre', b'Lef\\xc3\\xa8vre')
+    >>> encode("Yamada^山田", ["", "ISO 2022 IR 87"], person_name=True)
+    b'Yamada^\\x1b$B;3ED\\x1b(B'
+    """
+    if text.isascii():
+        return text.encode("ascii")
+    codecs = [_strict_codec(term) for term in character_sets] or ["ascii"]
+    delimiters = r"([\\^=\r\n\t\f])" if person_name else r"([\\\r\n\t\f])"
+    parts = re.split(delimiters, text) if len(codecs) > 1 else [text]
+    encoded = b"".join(_encode_part(part, codecs) for part in parts)
+    if decode(encoded, character_sets, person_name) != text:
+        raise NotInRepertoire("A character is not in the repertoire.")
+    return encoded
+
+
+def _strict_codec(term: str) -> str:
+    """Codec of a term for writing: the default repertoire is ASCII then."""
+    found = codec(term)
+    known = found != DEFAULT or "100" in term
+    return found if known else "ascii"
+
+
+def _encode_part(text: str, codecs: Sequence[str]) -> bytes:
+    """Text between delimiters, each run of characters in the first repertoire that has it."""
+    encoded, run, current = [], "", codecs[0]
+    for character in text:
+        wanted = current if _has(current, character) else next((c for c in codecs if _has(c, character)), "")
+        if not wanted:
+            raise NotInRepertoire("A character is not in the repertoire.")
+        if wanted != current and run:
+            encoded.append(_encode_run(run, current, codecs[0]))
+            run = ""
+        current = wanted
+        run += character
+    encoded.append(_encode_run(run, current, codecs[0]))
+    return b"".join(encoded)
+
+
+@lru_cache(1 << 16)
+def _has(codec_name: str, character: str) -> bool:
+    try:
+        encoded = character.encode(codec_name)
+    except UnicodeEncodeError:
+        return False
+    # JIS X 0201 is what ISO_IR 13 means, of which Shift JIS has more; IR 159 means its own escape sequence alone.
+    if codec_name == "shift_jis":
+        return len(encoded) == 1
+    return codec_name != "iso2022_jp_2" or encoded.startswith(b"\x1b$(D")
+
+
+def _encode_run(run: str, codec_name: str, first: str) -> bytes:
+    """A run of characters, after the escape sequence that announces it unless it is in the first repertoire."""
+    escape = b"" if codec_name == first or not run else _ESCAPE_OF_CODEC.get(codec_name, b"\x1b(B")
+    return escape + run.encode(codec_name)

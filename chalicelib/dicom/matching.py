@@ -14,6 +14,8 @@ from chalicelib.errors import BadRequest
 
 DicomJson = Mapping[str, Any]
 
+_LIST_VRS = frozenset({"AE", "CS", "LO", "SH"})
+"""Text VRs of which a key may list several values: any of them matches (C.2.2.2.8)."""
 _WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", ""})
 _UNMATCHABLE_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _DATE = re.compile(r"\d{4}(\d{2}(\d{2})?)?")
@@ -62,6 +64,58 @@ class Condition:
         return self
 
 
+@dataclass(frozen=True)
+class ItemCondition(Condition):
+    """Sequence matching (C.2.2.2.6): one item satisfies all the keys of `keys`; `path` names the sequence."""
+
+    keys: tuple[Condition, ...] = ()
+
+    @property
+    def is_universal(self) -> bool:
+        """Whether every key is."""
+        return all(key.is_universal for key in self.keys)
+
+    def matches(self, dataset: DicomJson) -> bool:
+        """Whether an item of the sequence satisfies every key."""
+        if self.is_universal:
+            return True
+        items = (dataset.get(self.tag) or {}).get("Value") or ()
+        return any(all(key.matches(item) for key in self.keys) for item in items if isinstance(item, dict))
+
+    def check(self) -> Condition:
+        """See `Condition.check`."""
+        for key in self.keys:
+            key.check()
+        return self
+
+
+@dataclass(frozen=True)
+class DateTimeCondition(Condition):
+    """Combined date-time matching (C.2.2.2.5.3): `path` and `text` are those of the date, as a range or a value."""
+
+    time_tag: str = ""
+    time_text: str = ""
+
+    def matches(self, dataset: DicomJson) -> bool:
+        """Whether the moment that date and time form lies between the two moments that the keys form."""
+        dates = (dataset.get(self.tag) or {}).get("Value") or ()
+        times = (dataset.get(self.time_tag) or {}).get("Value") or ("",)
+        if not dates or not dates[0]:
+            return False
+        first_date, last_date = range_bounds("DA", self.text)
+        first_time, last_time = range_bounds("TM", self.time_text)
+        moment = _comparable("DA", str(dates[0]), "0") + _comparable("TM", str(times[0] or ""), "0")
+        first = _comparable("DA", first_date, "0") + _comparable("TM", first_time, "0") if first_date else ""
+        last = _comparable("DA", last_date, "9") + _comparable("TM", last_time, "9") if last_date else "~"
+        return first <= moment <= last
+
+    def check(self) -> Condition:
+        """See `Condition.check`."""
+        range_bounds("DA", self.text)
+        range_bounds("TM", self.time_text)
+        return self
+
+
 def _values(dataset: DicomJson, path: tuple[Attribute, ...]) -> Iterator[Any]:
     element = dataset.get(path[0].tag)
     for value in (element or {}).get("Value") or ():
@@ -83,6 +137,9 @@ def _value_test(vr: str, text: str, fuzzy: bool) -> Callable[[Any], bool]:
         raise BadRequest(f"An attribute of VR {vr} cannot be matched.")
     if vr not in _WILDCARD_VRS:
         return _number_test(text)
+    if vr in _LIST_VRS and "\\" in text:
+        tests = [_value_test(vr, part, fuzzy) for part in text.split("\\") if part.strip()]
+        return lambda value: any(test(value) for test in tests)
     if "*" in text or "?" in text:
         pattern = wildcard_pattern(text)
         return lambda value: pattern.fullmatch(str(value).strip()) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.dicom.elements import (
@@ -92,6 +92,17 @@ def open_data_set(source: Source) -> DataSet:
     return DataSet(source, offset, encoding, transfer_syntax_uid)
 
 
+def data_set_offset(source: Source) -> int:
+    """Length of preamble and File Meta Information: where the data set begins, deflated or not.
+
+    A beginning of the file that holds them is enough.
+    """
+    offset = 132 if source.read_at(128, 4) == b"DICM" else 0
+    for element in _file_meta(source, offset):
+        offset = element.end
+    return offset
+
+
 def _file_meta(source: Source, offset: int) -> Iterator[Element]:
     """Elements of group 0002; their extent decides, since group lengths in the field are often wrong."""
     while source.read_at(offset, 2) == b"\x02\x00":
@@ -109,7 +120,7 @@ def _may_begin_data_set(first: bytes) -> bool:
 
 def _may_begin_instance(first: bytes) -> bool:
     """Whether the first element's group is at most 0008 in either byte order: elements ascend (PS3.5 7.1)."""
-    return (first[1:2] == b"\x00" and first[0] <= 8) or (first[0] == 0 and first[1] <= 8)
+    return len(first) >= 2 and ((first[1] == 0 and first[0] <= 8) or (first[0] == 0 and first[1] <= 8))
 
 
 def _encoding(first: bytes, transfer_syntax_uid: str) -> Encoding:
@@ -168,12 +179,44 @@ def identify(data_set: DataSet) -> Identifiers:
         See `elements.walk`.
     """
     found: dict[int, str] = {}
+    end = 0
     for element in data_set.elements():
+        end = element.end
         if element.tag in _IDENTIFYING:
             found.setdefault(element.tag, text_value(data_set.source, element))
+    if end > data_set.source.size:
+        # The size of a source that is still arriving is known only now.
+        raise Truncated("The data set ends within the value of an element.")
+    return _identifiers(found)
+
+
+def _identifiers(found: Mapping[int, str]) -> Identifiers:
     return Identifiers(
         found.get(SOP_CLASS_UID, ""),
         found.get(SOP_INSTANCE_UID, ""),
         found.get(STUDY_INSTANCE_UID, ""),
         found.get(SERIES_INSTANCE_UID, ""),
     )
+
+
+def identify_as_far_as_possible(source: Source) -> Identifiers:
+    """Identifiers of what may be no instance: those before the place where it ends being one."""
+    found: dict[int, str] = {}
+    try:
+        data_set = open_data_set(source)
+        for element in data_set.elements():
+            if element.tag in _IDENTIFYING:
+                found.setdefault(element.tag, text_value(data_set.source, element))
+            if element.tag > SERIES_INSTANCE_UID:
+                break
+    except Malformed:
+        pass
+    return _identifiers(found)
+
+
+def media_storage_identifiers(source: Source) -> Identifiers:
+    """Media Storage SOP Class and Instance UID (PS3.10 table 7.1-1) of an instance's File Meta Information."""
+    found: dict[int, str] = {}
+    for element in _file_meta(source, 132 if source.read_at(128, 4) == b"DICM" else 0):
+        found[element.tag] = text_value(source, element)
+    return Identifiers(found.get(0x00020002, ""), found.get(0x00020003, ""))

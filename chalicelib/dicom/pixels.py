@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from chalicelib.dicom.pictures import View
 from chalicelib.errors import NotAcceptable, TooMuch
@@ -91,8 +91,8 @@ def native_octets(array: Array, dataset: Dataset) -> bytes:
     return array.astype(np.dtype(f"<{kind}{max(1, bits // 8)}"), copy=False).tobytes()
 
 
-def transcoded(part10: bytes) -> bytes:
-    """A Part 10 file re-encoded as Explicit VR Little Endian, decompressed if need be; UIDs are kept.
+def transcoded(part10: bytes, implicit_vr: bool = False) -> bytes:
+    """A Part 10 file re-encoded as Explicit or Implicit VR Little Endian, decompressed if need be; UIDs are kept.
 
     Raises
     ------
@@ -103,11 +103,23 @@ def transcoded(part10: bytes) -> bytes:
     try:
         if dataset.file_meta.TransferSyntaxUID.is_compressed and "PixelData" in dataset:
             dataset.decompress(generate_instance_uid=False)
+        if not dataset.file_meta.TransferSyntaxUID.is_little_endian:
+            _swap_words(dataset)
         output = BytesIO()
-        dataset.save_as(output, implicit_vr=False, little_endian=True, enforce_file_format=True)
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit_vr else ExplicitVRLittleEndian
+        dataset.save_as(output, implicit_vr=implicit_vr, little_endian=True, enforce_file_format=True)
     except Exception as error:
-        raise NotAcceptable("The instance cannot be given in Explicit VR Little Endian.") from error
+        raise NotAcceptable("The instance cannot be given in an uncompressed transfer syntax.") from error
     return output.getvalue()
+
+
+def _swap_words(dataset: Dataset) -> None:
+    """Turn binary words, which pydicom keeps as they were read, from big to little endian (PS3.5 7.3)."""
+    for element in dataset.iterall():
+        width = {"OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2}.get(element.VR)
+        if width and element.value and len(element.value) % width == 0:
+            element.value = np.frombuffer(element.value, f"u{width}").byteswap().tobytes()
+    dataset.set_original_encoding(False, True)
 
 
 # Pipeline ---------------------------------------------------------------------------------------------------------

@@ -75,7 +75,9 @@ def _decode(objects: ObjectStore, request: Request) -> tuple[str, bytes]:
 
 
 def _transcode(objects: ObjectStore, request: Request) -> tuple[str, bytes]:
-    return "application/dicom", pixels.transcoded(objects.read(request["object_key"]))
+    return "application/dicom", pixels.transcoded(
+        objects.read(request["object_key"]), request.get("implicit_vr", False)
+    )
 
 
 _OPERATIONS: dict[str, Callable[[ObjectStore, Request], tuple[str, bytes]]] = {

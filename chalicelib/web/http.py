@@ -25,7 +25,9 @@ STATUS_OF_ERROR: dict[type[errors.ArchiveError], int] = {
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
     errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
     errors.TooMuch: 413,
+    errors.PreconditionRequired: 428,
     errors.TooManyAttempts: 429,
     errors.Unavailable: 503,
 }

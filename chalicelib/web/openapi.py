@@ -8,7 +8,9 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
+from chalicelib.web import openapi_registry
 from chalicelib.web.http import gzipped, handles_errors, respond
+from chalicelib.web.openapi_operation import json_content, operation, path_parameter
 from chalicelib.web.schemas import SCHEMAS, STRING
 
 routes = Blueprint(__name__)
@@ -17,6 +19,10 @@ PROBLEMS = {
     400: "The request is malformed; `detail` names the offending part",
     401: "No valid session",
     403: "The session's role or hospital does not permit this",
+    404: "There is nothing by that name",
+    409: "The state of the resource forbids this, `detail` says why",
+    412: "It was changed, removed or registered meanwhile: read it again",
+    428: "It exists: name the revision that is meant by If-Match",
     429: "Wait for the seconds that Retry-After names",
     503: "A service that is needed did not answer; try again later",
 }
@@ -29,41 +35,8 @@ HOSPITAL_PARAMETER = {
 }
 
 
-def _json(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-
-
-def _operation(
-    name: str,
-    summary: str,
-    schema: str | None,
-    *,
-    body: str | None = None,
-    parameters: tuple[dict[str, Any], ...] = (),
-    problems: tuple[int, ...] = (401, 403, 503),
-    is_public: bool = False,
-    status: int = 200,
-) -> dict[str, Any]:
-    answer = {"description": summary, **({"content": _json(schema)} if schema else {})}
-    responses: dict[str, Any] = {str(status): answer}
-    for problem in problems:
-        responses[str(problem)] = {"$ref": f"#/components/responses/{problem}"}
-    operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
-    if body:
-        operation["requestBody"] = {"required": True, "content": _json(body)}
-    if parameters:
-        operation["parameters"] = list(parameters)
-    if is_public:
-        operation["security"] = []
-    return operation
-
-
-def _path_parameter(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": STRING, "description": description}
-
-
 def _operator_list(name: str, summary: str, schema: str) -> dict[str, Any]:
-    return {"get": _operation(name, summary, schema, parameters=(HOSPITAL_PARAMETER,), problems=(400, 401, 403, 503))}
+    return {"get": operation(name, summary, schema, parameters=(HOSPITAL_PARAMETER,), problems=(400, 401, 403, 503))}
 
 
 def _ledger() -> dict[str, Any]:
@@ -83,15 +56,15 @@ def _ledger() -> dict[str, Any]:
         },
     )
     summary = "Lines of a hospital's ledger, at most 1000"
-    return _operation("readLedger", summary, "Ledger", parameters=parameters, problems=(400, 401, 403, 503))
+    return operation("readLedger", summary, "Ledger", parameters=parameters, problems=(400, 401, 403, 503))
 
 
 def _paths() -> dict[str, Any]:
-    health = _operation("health", "Every part that the API needs answers", "Health", problems=(), is_public=True)
-    health["responses"]["503"] = {"description": "A part does not answer", "content": _json("Health")}
-    described = _operation("describe", "This document", None, problems=(), is_public=True)
+    health = operation("health", "Every part that the API needs answers", "Health", problems=(), is_public=True)
+    health["responses"]["503"] = {"description": "A part does not answer", "content": json_content("Health")}
+    described = operation("describe", "This document", None, problems=(), is_public=True)
     described["responses"]["200"]["content"] = {"application/json": {"schema": {"type": "object"}}}
-    sign_in = _operation(
+    sign_in = operation(
         "signIn",
         "Sign in; the session's token is set as a cookie",
         "Session",
@@ -102,7 +75,7 @@ def _paths() -> dict[str, Any]:
     sign_in["responses"]["200"]["headers"] = {
         "Set-Cookie": {"schema": STRING, "description": "`__Host-sansfilm`, HttpOnly, SameSite=Strict"}
     }
-    contact = _operation(
+    contact = operation(
         "registerContact",
         "Register or replace the mobile number of a patient of the session's hospital",
         "RegisteredContact",
@@ -110,16 +83,16 @@ def _paths() -> dict[str, Any]:
         problems=(400, 401, 403, 503),
     )
     return {
+        **openapi_registry.paths(),
         "/api/session": {
             "post": sign_in,
-            "get": _operation("readSession", "Who is signed in", "Session"),
-            "delete": _operation("signOut", "End the session", None, status=204),
+            "get": operation("readSession", "Who is signed in", "Session"),
+            "delete": operation("signOut", "End the session", None, status=204),
         },
-        "/api/hospitals": {"get": _operation("listHospitals", "The region's hospitals", "Hospitals")},
         "/api/hospitals/{hospital}/contacts/{patient}": {
             "parameters": [
-                _path_parameter("hospital", "Hospital id"),
-                _path_parameter("patient", "PatientID (0010,0020)"),
+                path_parameter("hospital", "Hospital id"),
+                path_parameter("patient", "PatientID (0010,0020)"),
             ],
             "put": contact,
         },
@@ -129,7 +102,7 @@ def _paths() -> dict[str, Any]:
         "/api/operations/notifications": _operator_list(
             "listNotifications", "SMS whose outcome is unknown", "Notifications"
         ),
-        "/api/operations/queues": {"get": _operation("listQueues", "What waits in each queue", "Queues")},
+        "/api/operations/queues": {"get": operation("listQueues", "What waits in each queue", "Queues")},
         "/api/healthz": {"get": health},
         "/api/openapi.json": {"get": described},
     }

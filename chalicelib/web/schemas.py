@@ -29,6 +29,48 @@ def _list(name: str, items: Schema, **more: Schema) -> Schema:
 
 
 HOSPITAL = _object({"id": STRING, "name": STRING})
+REVISION: Schema = {"type": "string", "description": "Changes with every change; in quotes it is the ETag"}
+HOSPITAL_PROPERTIES: dict[str, Schema] = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 100},
+    "sms_name": {
+        "type": "string",
+        "maxLength": 100,
+        "description": "Name in SMS, short enough for one; by default the name",
+    },
+    "maximum_associations": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 1000,
+        "description": "Open at once in one ingest container; 0, the default: as many as its settings say",
+    },
+}
+APPLICATION_ENTITY: dict[str, Schema] = {
+    "services": {
+        "type": "array",
+        "items": {"type": "string", "enum": ["store", "query", "retrieve"]},
+        "uniqueItems": True,
+        "description": "What it may ask of the archive",
+    },
+    "destination": {
+        **_object(
+            {
+                "host": {"type": "string", "minLength": 1, "maxLength": 253, "description": "Host name or IP address"},
+                "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+            }
+        ),
+        "description": "Where it listens: destination of C-MOVE, storage commitment, C-ECHO",
+    },
+    "certificate_fingerprints": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 64, "maxLength": 95},
+        "maxItems": 10,
+        "description": "SHA-256 of the certificates that it presents over TLS, in hexadecimal",
+    },
+    "enabled": {"type": "boolean", "description": "One that is not may neither call nor be called"},
+}
+REGISTERED_APPLICATION_ENTITY = _object(
+    {"ae_title": STRING, "hospital": STRING, **APPLICATION_ENTITY, "revision": REVISION}, frozenset({"destination"})
+)
 
 SCHEMAS: dict[str, Schema] = {
     "Credentials": _object(
@@ -53,6 +95,20 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Hospitals": _list("hospitals", HOSPITAL),
+    "Hospital": _object({"id": STRING, **HOSPITAL_PROPERTIES, "revision": REVISION}),
+    "HospitalProperties": _object(HOSPITAL_PROPERTIES, frozenset({"sms_name", "maximum_associations"})),
+    "ApplicationEntities": _list("application_entities", REGISTERED_APPLICATION_ENTITY),
+    "ApplicationEntity": REGISTERED_APPLICATION_ENTITY,
+    "ApplicationEntityProperties": _object(
+        APPLICATION_ENTITY, frozenset({"destination", "certificate_fingerprints", "enabled"})
+    ),
+    "Echo": _object(
+        {
+            "answered": {"type": "boolean", "description": "The application entity answered C-ECHO with success"},
+            "detail": {"type": "string", "description": "What happened, in plain words"},
+            "duration_ms": COUNT,
+        }
+    ),
     "Contact": _object(
         {
             "phone_number": {
@@ -164,7 +220,7 @@ def json_body(request: Request, schema: str) -> dict[str, Any]:
     except fastjsonschema.JsonSchemaValueException as error:
         where = (error.name or "").removeprefix("data").lstrip(".") or "the body"
         if error.rule in {"required", "additionalProperties"}:
-            allowed = ", ".join(SCHEMAS[schema]["properties"])
+            allowed = ", ".join(error.definition["properties"])
             raise errors.BadRequest(f"{where}: the properties are {allowed}.") from error
         raise errors.BadRequest(f"{where}: must satisfy {error.rule} {error.rule_definition}.") from error
     return dict(value)

@@ -21,7 +21,7 @@ class Accepted:
 
 ACCEPTED = (
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|metadata|assembled|rejected)/\*\]$",
+        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|metadata|assembled|rejected|staging)/\*\]$",
         r"SansFilm(Archive|Ingest)/",
         "A prefix of the archive bucket is the narrowest resource there is for objects that do not exist yet.",
     ),
@@ -36,6 +36,11 @@ ACCEPTED = (
     Accepted(
         r"AwsSolutions-IAM5\[Resource::<RenderedFunction\w+\.Arn>:\*\]$",
         r"SansFilmArchive/Api/HandlerRole/",
+        "Versions and aliases of the one function.",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::SansFilmArchive:ExportsOutputFnGetAttRenderedFunction\w+:\*\]$",
+        r"SansFilmIngest/Task/TaskRole/",
         "Versions and aliases of the one function.",
     ),
     Accepted(
@@ -65,8 +70,8 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-EC23$",
-        r"SansFilmIngest/Vpc/",
-        "Endpoints are open to the VPC's own range, which cdk-nag cannot resolve.",
+        r"SansFilmIngest/(Vpc|HttpLoadBalancerGroup)/",
+        "Endpoints and the load balancer for CloudFront are open to the VPC's own range, which cdk-nag cannot resolve.",
     ),
     Accepted(r"AwsSolutions-ECS2$", r"SansFilmIngest/Task/", "The environment holds names of resources, no secret."),
     Accepted(r"AwsSolutions-S1$", r"SansFilm\w+/.*Logs/", "A bucket that receives access logs does not log to itself."),

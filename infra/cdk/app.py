@@ -30,10 +30,15 @@ def build_app(app: App) -> App:
     protected = config.is_production
     wanted = set(config.stacks.split(","))
     archive = ArchiveStack(app, ARCHIVE, config=config, env=environment, termination_protection=protected)
+    ingest = None
     if INGEST in wanted:
-        IngestStack(app, INGEST, archive=archive, config=config, env=environment, termination_protection=protected)
+        ingest = IngestStack(
+            app, INGEST, archive=archive, config=config, env=environment, termination_protection=protected
+        )
     if EDGE in wanted:
-        EdgeStack(app, EDGE, archive=archive, config=config, env=environment, termination_protection=protected)
+        EdgeStack(
+            app, EDGE, archive=archive, ingest=ingest, config=config, env=environment, termination_protection=protected
+        )
     return app
 
 

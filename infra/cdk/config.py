@@ -47,6 +47,11 @@ class Config:
     api_rate_per_s: int = 500
     dicom_networks: str = "10.0.0.0/8"
     """Networks of the hospitals that may reach the DICOM endpoint, separated by commas."""
+    dicom_port: int = 11112
+    """Port for associations without TLS, for hospitals that come by VPN; 0 for none."""
+    dicom_tls_secret_arn: str = ""
+    """Secret (complete ARN) that an operator made for the TLS port: {"certificate", "private_key", "client_ca" and
+    perhaps "crl"}, each PEM, for instance of a certificate exported from ACM. Without it there is no TLS."""
     certificate_arn: str = ""
     """Certificate of the public host name (us-east-1); without it CloudFront's own name is used."""
     object_signing_public_key: str = NO_ONES_PUBLIC_KEY

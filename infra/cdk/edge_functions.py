@@ -1,7 +1,7 @@
 """CloudFront Functions (JavaScript runtime 2.0): what the edge does to a request before its origin sees it.
 
-`localstack/edge_api.py` and `localstack/edge_site.py` do the same for the local platform; tests/infra runs both on the
-same requests.
+`localstack/edge_api.py`, `localstack/edge_ingest.py` and `localstack/edge_site.py` do the same for the local platform;
+tests/infra runs both on the same requests.
 """
 
 from __future__ import annotations
@@ -29,6 +29,24 @@ function handler(event) {
   return request;
 }
 """
+
+INGEST_ORIGIN = "Ingest"
+
+API_OR_INGEST = (
+    "import cf from 'cloudfront';"
+    + COOKIE_TO_AUTHORIZATION.replace("function handler", "function authorize")
+    + f"""
+function handler(event) {{
+  var result = authorize(event);
+  // A behaviour is chosen by path alone; the Store transaction has the path of searches and a method of its own.
+  var ingest = /^\\/dicomweb\\/studies(\\/|$)|^\\/api\\/hospitals\\/[^\\/]+\\/application-entities\\/[^\\/]+\\/echo$/;
+  if (!result.statusCode && result.method === 'POST' && ingest.test(result.uri)) {{
+    cf.selectRequestOriginById('{INGEST_ORIGIN}');
+  }}
+  return result;
+}}
+"""
+)
 
 STRIP_OBJECTS_PREFIX = """
 function handler(event) {

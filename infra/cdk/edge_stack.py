@@ -2,8 +2,8 @@
 
     /              portal          site bucket, headers of viewer_static/security-headers.json by path
     /ohif/         viewer          site bucket
-    /dicomweb/*    DICOMweb        REST API, session cookie turned into Authorization
-    /api/*         portal's API    REST API, the same
+    /dicomweb/*    DICOMweb        REST API, session cookie turned into Authorization; STOW-RS to the ingest containers
+    /api/*         portal's API    REST API, the same; C-ECHO self-tests to the ingest containers
     /objects/*     archive bucket  signed URLs only
 
 The site is published by `aws s3 sync viewer_static/dist s3://<SiteBucket>`. The object-signing secret of the archive
@@ -13,7 +13,7 @@ stack gets {"key_pair_id": <ObjectSigningKeyId>, "private_key": ...}.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -27,6 +27,7 @@ from infra.cdk import edge_functions
 from infra.cdk.api import STAGE
 from infra.cdk.archive_stack import ArchiveStack
 from infra.cdk.config import Config
+from infra.cdk.ingest_stack import HTTP_PORT, IngestStack
 from infra.cdk.storage import log_bucket
 from infra.cdk.tagging import tag_component
 from infra.lambda_build import ROOT
@@ -41,16 +42,29 @@ NOT_AT_CLOUDFRONT = ("/healthz", "*")
 class EdgeStack(Stack):
     """Site bucket, distribution, functions, key group."""
 
-    def __init__(self, scope: Construct, name: str, *, config: Config, archive: ArchiveStack, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        config: Config,
+        archive: ArchiveStack,
+        ingest: IngestStack | None,
+        **kwargs: Any,
+    ) -> None:
+        """Without an ingest stack there is no STOW-RS and no C-ECHO self-test."""
         super().__init__(scope, name, description="Sans Film: edge", **kwargs)
         tag_component(self, "edge")
         self.config = config
         self.archive = archive
+        self.ingest = ingest
         self.log_bucket = log_bucket(self, "Logs", config)
         self.site_bucket = self._site_bucket()
         self.key_group = self._key_group()
         self._origins()
         self.distribution = self._distribution()
+        if ingest:
+            self._add_ingest_origin(ingest)
         CfnOutput(self, "SiteBucketName", value=self.site_bucket.bucket_name)
         CfnOutput(self, "DistributionDomainName", value=self.distribution.distribution_domain_name)
 
@@ -96,6 +110,29 @@ class EdgeStack(Stack):
             keepalive_timeout=Duration.seconds(60),
         )
 
+    def _add_ingest_origin(self, ingest: IngestStack) -> None:
+        """An origin that no behaviour names: a function selects it by method and path."""
+        origin = cloudfront.VpcOrigin(
+            self,
+            "IngestOrigin",
+            endpoint=cloudfront.VpcOriginEndpoint.network_load_balancer(ingest.http_load_balancer),
+            http_port=HTTP_PORT,
+            protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
+        )
+        distribution = cast(cloudfront.CfnDistribution, self.distribution.node.default_child)
+        distribution.add_property_override(
+            f"DistributionConfig.Origins.{len((self.site, self.api, self.objects))}",
+            {
+                "Id": edge_functions.INGEST_ORIGIN,
+                "DomainName": ingest.http_load_balancer.load_balancer_dns_name,
+                "VpcOriginConfig": {
+                    "VpcOriginId": origin.vpc_origin_id,
+                    "OriginReadTimeout": 60,
+                    "OriginKeepaliveTimeout": 60,
+                },
+            },
+        )
+
     def _function(self, name: str, code: str) -> list[cloudfront.FunctionAssociation]:
         made = cloudfront.Function(
             self,
@@ -135,7 +172,11 @@ class EdgeStack(Stack):
         """Default behaviour, and the others in the order in which CloudFront tries them."""
         content = json.loads(SECURITY_HEADERS.read_text())
         to_application = self._function("ApplicationPaths", edge_functions.APPLICATION_PATHS)
-        to_authorization = self._function("CookieToAuthorization", edge_functions.COOKIE_TO_AUTHORIZATION)
+        to_api = (
+            self._function("ApiOrIngest", edge_functions.API_OR_INGEST)
+            if self.ingest
+            else self._function("CookieToAuthorization", edge_functions.COOKIE_TO_AUTHORIZATION)
+        )
         to_key = self._function("StripObjectsPrefix", edge_functions.STRIP_OBJECTS_PREFIX)
         by_path: dict[str, cloudfront.BehaviorOptions] = {}
         default = None
@@ -143,7 +184,7 @@ class EdgeStack(Stack):
             headers = self._headers_policy(f"Headers{number}", {**content["every_path"], **rule["headers"]})
             for path in rule["paths"]:
                 if path in API_PATHS:
-                    by_path[path] = self._api_behavior(headers, to_authorization)
+                    by_path[path] = self._api_behavior(headers, to_api)
                 elif path in OBJECT_PATHS:
                     by_path[path] = self._object_behavior(headers, to_key)
                 elif path not in NOT_AT_CLOUDFRONT:

@@ -29,6 +29,12 @@ def objects(
     _use_data_key(principal, storage.data_key, write=bool(write))
 
 
+def delete_objects(role: iam.IGrantable, storage: Storage, prefixes: Sequence[str]) -> None:
+    """Let a role delete objects below prefixes; versions stay until the bucket's lifecycle rules remove them."""
+    resources = [storage.archive_bucket.arn_for_objects(prefix) for prefix in prefixes]
+    _allow(role.grant_principal, ["s3:DeleteObject"], resources)
+
+
 def _use_data_key(principal: iam.IPrincipal, key: kms.IKey, *, write: bool) -> None:
     _allow(principal, ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])], [key.key_arn])
 
@@ -57,6 +63,29 @@ def verify_sessions(role: iam.IGrantable, storage: Storage) -> None:
     _allow(role.grant_principal, ["kms:GetPublicKey"], [storage.session_key.key_arn])
     _allow(role.grant_principal, ["dynamodb:GetItem"], [storage.registry.table_arn])
     _use_data_key(role.grant_principal, storage.data_key, write=False)
+
+
+def keep_storage_commitments(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role write requests for storage commitment and no other item of the registry."""
+    only_those = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STORAGE-COMMITMENT*"]}}
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            resources=[storage.registry.table_arn],
+            conditions=only_those,
+        )
+    )
+
+
+def count_echoes(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role count C-ECHO self-tests and change no other item of the registry."""
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["dynamodb:UpdateItem"],
+            resources=[storage.registry.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ATTEMPTS#ECHO#*"]}},
+        )
+    )
 
 
 def _allow(principal: iam.IPrincipal, actions: Sequence[str], resources: Sequence[str]) -> None:

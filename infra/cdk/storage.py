@@ -69,6 +69,7 @@ class Storage(Construct):
                 s3.LifecycleRule(id="abort-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
                 _expire("rejected", "rejected/", 30),
                 _expire("assembled", "assembled/", 1),
+                _expire("staging", "staging/", 1),
                 *(
                     s3.LifecycleRule(
                         id=f"superseded-{prefix.rstrip('/')}",

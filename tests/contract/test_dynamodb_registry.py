@@ -22,7 +22,7 @@ def test_hospitals(cloud: Cloud) -> None:
     registry = wiring.registry()
     assert registry.hospital("nord") is None
     assert registry.hospitals() == []
-    for hospital in (Hospital("sud", "Hôpital Sud"), Hospital("nord", "Hôpital Nord", "Hop. Nord")):
+    for hospital in (Hospital("sud", "Hôpital Sud"), Hospital("nord", "Hôpital Nord", "Hop. Nord", 12)):
         registry.put_hospital(hospital)
         assert registry.hospital(hospital.hospital_id) == hospital
     assert [hospital.hospital_id for hospital in registry.hospitals()] == ["nord", "sud"]

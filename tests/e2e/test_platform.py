@@ -38,6 +38,19 @@ def test_every_part_is_healthy_and_the_credentials_are_private(platform: Running
         assert password in platform.output
 
 
+def test_hospitals_have_certificates_for_the_tls_port(platform: RunningPlatform) -> None:
+    folder = platform.state_dir / "dicom-tls"
+    assert {file.name for file in folder.iterdir() if file.stat().st_mode & 0o077} == set()
+
+    def echo(hospital: str, ae_title: str) -> int:
+        command = ["echoscu", "+tls", folder / f"{hospital}.key", folder / f"{hospital}.pem", "+cf", folder / "ca.pem"]
+        command += ["-aet", ae_title, "-aec", "SANSFILM", "127.0.0.1", str(platform.dicom_tls_port)]
+        return subprocess.run(command, timeout=60, capture_output=True, check=False).returncode
+
+    assert echo("hopital-nord", "NORD_CT1") == echo("clinique-ouest", "OUEST_PACS") == 0
+    assert echo("hopital-sud", "NORD_CT1") != 0
+
+
 def test_everything_listens_on_the_loopback_interface_only(platform: RunningPlatform) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))

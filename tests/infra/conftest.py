@@ -15,6 +15,7 @@ from infra import lambda_build
 from infra.cdk.app import build_app
 from tests.platform import ROOT
 
+TLS_SECRET = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:dicom-tls-a1b2c3"
 STACKS = ("SansFilmArchive", "SansFilmIngest", "SansFilmEdge")
 
 
@@ -23,7 +24,8 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the cloud assembly, with cdk-nag's report in it."""
     folder = tmp_path_factory.mktemp("cdk.out")
     context = json.loads((ROOT / "infra/cdk/cdk.json").read_text())["context"]
-    app = App(outdir=str(folder), context={**context, "account": "123456789012"})
+    own = {"account": "123456789012", "dicom_tls_secret_arn": TLS_SECRET}
+    app = App(outdir=str(folder), context={**context, **own})
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("chalice"))

@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from infra.cdk import edge_functions
 from localstack.edge import HEADERS
 from localstack.edge_api import authorization
+from localstack.edge_ingest import is_for_ingest
 from localstack.edge_site import SecurityHeaders
 
 Templates = dict[str, dict[str, Any]]
@@ -148,6 +149,41 @@ def test_both_edges_treat_cookies_alike(method: str, site: str | None, cookie: s
 def test_pages_of_the_applications_lead_to_their_index(path: str, expected: str) -> None:
     answer = _run_function(edge_functions.APPLICATION_PATHS, {"request": {"uri": path}})
     assert answer["uri"] == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dicomweb/studies",
+        "/dicomweb/studies/",
+        "/dicomweb/studies/1.2.3",
+        "/dicomweb/studiesx",
+        "/dicomweb/series",
+        "/api/session",
+        "/api/hospitals/nord/application-entities/NORD_PACS/echo",
+        "/api/hospitals/nord/application-entities/A%2FB/echo",
+        "/api/hospitals/nord/application-entities/NORD_PACS/echo/",
+        "/api/hospitals/nord/application-entities/NORD_PACS",
+        "/api/hospitals/nord/application-entities/a/b/echo",
+    ],
+)
+@pytest.mark.parametrize("cookie", [None, "token"])
+def test_both_edges_send_the_same_requests_to_the_ingest_service(
+    templates: Templates, method: str, path: str, cookie: str | None
+) -> None:
+    cookies = {"__Host-sansfilm": {"value": cookie}} if cookie else {}
+    request = {"method": method, "uri": path, "headers": {}, "cookies": cookies}
+    code = edge_functions.API_OR_INGEST.replace(
+        "import cf from 'cloudfront';", "var cf = {selectRequestOriginById: function (id) { cf.selected = id; }};"
+    ).replace("function handler", "function choose")
+    code += "function handler(event) { var answer = choose(event); return {answer: answer, origin: cf.selected}; }"
+    found = _run_function(code, {"request": request})
+    is_refused = "statusCode" in found["answer"]
+    assert is_refused == (cookie is not None and method in ("POST", "PUT"))
+    assert found.get("origin") == ("Ingest" if is_for_ingest(method, path) and not is_refused else None)
+    (origin,) = [each for each in _distribution(templates)["Origins"] if each["Id"] == "Ingest"]
+    assert origin["VpcOriginConfig"]["VpcOriginId"]
 
 
 def test_object_paths_lose_their_prefix() -> None:

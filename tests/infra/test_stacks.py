@@ -14,7 +14,7 @@ import pytest
 
 from infra.cdk.accepted_findings import ACCEPTED
 from infra.cdk.tagging import REQUIRED
-from tests.infra.conftest import STACKS
+from tests.infra.conftest import STACKS, TLS_SECRET
 
 Templates = dict[str, dict[str, Any]]
 
@@ -186,7 +186,7 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
         ("IndexInstanceRole", r"sns:|s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:|kms:Sign"),
-        ("TaskTaskRole", r"sns:|sqs:|s3:(Get|List|Delete)|dynamodb:(Put|Update|Delete|Batch|Scan)|kms:Sign"),
+        ("TaskTaskRole", r"sns:|sqs:|dynamodb:BatchWrite|kms:Sign"),
     ],
 )
 def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, forbidden: str) -> None:
@@ -196,14 +196,34 @@ def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, 
             assert action != "*"
 
 
-def test_the_ingest_containers_write_instances_and_refused_bytes_only(templates: Templates) -> None:
+def test_the_ingest_containers_write_instances_refused_bytes_and_staged_ones_only(templates: Templates) -> None:
     written = [
         json.dumps(resource)
         for statement in _policies_of(templates, "TaskTaskRole")
         if "s3:PutObject" in _actions(statement)
         for resource in statement["Resource"]
     ]
-    assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected"]  # type: ignore[index]
+    assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected", "staging"]  # type: ignore[index]
+
+
+def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitments_and_counts_of_echoes(
+    templates: Templates,
+) -> None:
+    writing = [
+        statement
+        for statement in _policies_of(templates, "TaskTaskRole")
+        if any(re.match(r"dynamodb:(Put|Update|Delete)", action) for action in _actions(statement))
+    ]
+    assert [statement["Condition"] for statement in writing] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}}
+        for keys in ("STORAGE-COMMITMENT*", "ATTEMPTS#ECHO#*")
+    ]
+
+
+def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) -> None:
+    (deleted,) = [found for found in _policies_of(templates, "TaskTaskRole") if "s3:DeleteObject" in _actions(found)]
+    assert "/staging/*" in json.dumps(deleted["Resource"])
+    assert "archive/*" not in json.dumps(deleted["Resource"])
 
 
 def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
@@ -240,12 +260,33 @@ def test_access_logs_name_no_patient(templates: Templates) -> None:
         assert telling not in log_format
 
 
+def test_the_tls_port_has_its_secret_and_sees_addresses(templates: Templates) -> None:
+    (statement,) = [found for found in _policies_of(templates, "TaskTaskRole") if "GetSecret" in str(found["Action"])]
+    assert statement["Resource"] == TLS_SECRET
+    (_, task), *others = _resources(templates, "AWS::ECS::TaskDefinition")
+    assert not others
+    environment = {item["Name"]: item["Value"] for item in task["Properties"]["ContainerDefinitions"][0]["Environment"]}
+    assert (environment["SANSFILM_DICOM_TLS_PORT"], environment["SANSFILM_DICOM_TLS_SECRET"]) == ("2762", TLS_SECRET)
+    endpoints = [str(found["Properties"]["ServiceName"]) for _, found in _resources(templates, "AWS::EC2::VPCEndpoint")]
+    assert any("secretsmanager" in name for name in endpoints)
+    for _, group in _resources(templates, "AWS::ElasticLoadBalancingV2::TargetGroup"):
+        attributes = {item["Key"]: item["Value"] for item in group["Properties"]["TargetGroupAttributes"]}
+        wants_addresses = group["Properties"]["Port"] in (11112, 2762)
+        assert (attributes.get("preserve_client_ip.enabled") == "true") == wants_addresses
+
+
 def test_only_hospitals_reach_the_dicom_endpoint(templates: Templates) -> None:
     for _, group in _resources(templates, "AWS::EC2::SecurityGroup"):
         for rule in group["Properties"].get("SecurityGroupIngress", []):
             assert rule.get("CidrIp") != "0.0.0.0/0"
     ports = {rule["Properties"]["Port"] for _, rule in _resources(templates, "AWS::ElasticLoadBalancingV2::Listener")}
-    assert ports == {11112, 2762}
+    assert ports == {11112, 2762, 8081}
+    internal = [
+        balancer["Properties"]["Scheme"]
+        for name, balancer in _resources(templates, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+        if name.startswith("HttpLoadBalancer")
+    ]
+    assert internal == ["internal"]
 
 
 def test_the_findings_of_cdk_nag_are_the_accepted_ones(assembly: Path) -> None:

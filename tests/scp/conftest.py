@@ -48,6 +48,7 @@ class Ingest:
             "SANSFILM_DICOM_PORT": str(self.port),
             "SANSFILM_INGEST_HTTP_PORT": str(self.http_port),
             "SANSFILM_SHUTDOWN_GRACE_S": "3",
+            "SANSFILM_INGEST_PROCESSES": "1",
             **self.settings,
         }
         with self.log_path.open("ab") as log:
