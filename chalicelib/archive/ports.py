@@ -45,7 +45,6 @@ class ObjectStore(Protocol):
         part at a time.
         """
 
-
     def stage(self) -> StagedUpload:
         """Begin an object whose key is known only at its end."""
 
