@@ -12,8 +12,8 @@ import pytest
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import StoragePresentationContexts, build_context
 from pynetdicom.sop_class import (
+    ModalityPerformedProcedureStep,
     PatientRootQueryRetrieveInformationModelFind,
-    StorageCommitmentPushModel,
     Verification,
 )
 
@@ -65,7 +65,7 @@ def test_private_class_in_a_private_syntax_is_stored_as_sent(ingest: Ingest) -> 
     assert ingest.metadata(key)["transfer-syntax-uid"] == PRIVATE_SYNTAX
 
 
-@pytest.mark.parametrize("service", [PatientRootQueryRetrieveInformationModelFind, StorageCommitmentPushModel])
+@pytest.mark.parametrize("service", [PatientRootQueryRetrieveInformationModelFind, ModalityPerformedProcedureStep])
 def test_services_that_are_not_offered_are_refused(ingest: Ingest, service: str) -> None:
     association = associate(ingest.port, "NORD_CT1", [build_context(service), build_context(CT)])
     assert [cx.abstract_syntax for cx in association.accepted_contexts] == [CT]
