@@ -91,13 +91,6 @@ def test_scripts_are_served_compressed(platform: RunningPlatform) -> None:
         assert answer.headers["Content-Type"].startswith("text/javascript")
 
 
-@pytest.mark.parametrize("path", ["/dicomweb/studies", "/dicomweb/studies/1.2.3"])
-def test_stow_rs_is_not_offered_yet_and_says_so(platform: RunningPlatform, path: str) -> None:
-    answer = requests.post(platform.url + path, data=b"x", timeout=30)
-    assert answer.status_code == 501
-    assert "STOW-RS" in answer.json()["detail"]
-
-
 def test_another_platforms_token_is_worth_nothing(platform: RunningPlatform) -> None:
     for token in ("", "x", "eyJhbGciOiJub25lIn0.e30."):
         headers = {"Authorization": f"Bearer {token}"}
