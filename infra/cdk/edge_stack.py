@@ -59,6 +59,16 @@ class EdgeStack(Stack):
         self.archive = archive
         self.ingest = ingest
         self.log_bucket = log_bucket(self, "Logs", config)
+        # What has no Cache-Control of its own is asked for again each time, so that a new portal is live at once.
+        self.site_cache = cloudfront.CachePolicy(
+            self,
+            "SiteCache",
+            min_ttl=Duration.seconds(0),
+            default_ttl=Duration.seconds(0),
+            max_ttl=Duration.days(365),
+            enable_accept_encoding_brotli=True,
+            enable_accept_encoding_gzip=True,
+        )
         self.site_bucket = self._site_bucket()
         self.key_group = self._key_group()
         self._origins()
@@ -162,10 +172,8 @@ class EdgeStack(Stack):
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,
-            enable_logging=True,
-            log_bucket=self.log_bucket,
-            log_file_prefix="cloudfront/",
-            log_includes_cookies=False,
+            # No access log: it would keep queries (patients' names) and signed URLs. API Gateway's has routes only.
+            enable_logging=False,
         )
 
     def _behaviors(self) -> tuple[cloudfront.BehaviorOptions, dict[str, cloudfront.BehaviorOptions]]:
@@ -201,7 +209,7 @@ class EdgeStack(Stack):
         return cloudfront.BehaviorOptions(
             origin=self.site,
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-            cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
+            cache_policy=self.site_cache,
             response_headers_policy=headers,
             function_associations=functions,
             compress=True,

@@ -87,7 +87,6 @@ class Storage(Construct):
         """Distributions of this account may read what signed URLs lead to (origin access control of the edge stack)."""
         stack = bucket.stack
         condition = {
-            "StringEquals": {"AWS:SourceAccount": stack.account},
             "ArnLike": {"AWS:SourceArn": f"arn:{stack.partition}:cloudfront::{stack.account}:distribution/*"},
         }
         cloudfront = iam.ServicePrincipal("cloudfront.amazonaws.com")
