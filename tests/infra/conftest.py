@@ -27,7 +27,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = {"account": "123456789012", "dicom_tls_secret_arn": TLS_SECRET}
     app = App(outdir=str(folder), context={**context, **own})
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    before = Path.cwd()
+    before, environment = Path.cwd(), dict(os.environ)
     os.chdir(tmp_path_factory.mktemp("chalice"))
     try:
         with lambda_build.exclusive():
@@ -36,6 +36,9 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
             _synthesise(app, folder)
     finally:
         os.chdir(before)
+        # Chalice leaves the stage's variables in the environment, where other tests would find them.
+        os.environ.clear()
+        os.environ.update(environment)
     return folder
 
 

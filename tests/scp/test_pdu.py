@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -39,8 +40,15 @@ def read_all(stream: bytes, view_bytes: int = 64, unread: bytes = b"") -> tuple[
     """PDVs of a stream, and what the reader left unused, up to another PDU or the end of the connection."""
     peer, own = socket.socketpair()
     own.settimeout(5)
+
+    def send() -> None:
+        # The reader may have refused the stream and gone before all of it was sent.
+        with contextlib.suppress(OSError):
+            peer.sendall(stream)
+        peer.close()
+
     # More than the socket's buffer may have to wait for the reader.
-    sender = threading.Thread(target=lambda: (peer.sendall(stream), peer.close()))
+    sender = threading.Thread(target=send)
     sender.start()
     found = []
     try:
