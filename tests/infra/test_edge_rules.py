@@ -178,7 +178,7 @@ def test_both_edges_send_the_same_requests_to_the_ingest_service(
         "import cf from 'cloudfront';", "var cf = {selectRequestOriginById: function (id) { cf.selected = id; }};"
     ).replace("function handler", "function choose")
     code += "function handler(event) { var answer = choose(event); return {answer: answer, origin: cf.selected}; }"
-    found = _run_function(code, {"request": request})
+    found = _run_function(code, {"viewer": {"ip": "198.51.100.1"}, "request": request})
     is_refused = "statusCode" in found["answer"]
     assert is_refused == (cookie is not None and method in ("POST", "PUT"))
     assert found.get("origin") == ("Ingest" if is_for_ingest(method, path) and not is_refused else None)
