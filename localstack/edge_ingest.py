@@ -7,7 +7,7 @@ import re
 from aiohttp import ClientConnectionError, ClientError, ClientSession, web
 from yarl import URL
 
-from localstack.edge_api import authorization, forwarded_headers
+from localstack.edge_api import REQUEST_ID, authorization, forwarded_headers
 
 PATHS = re.compile(r"/dicomweb/studies(?:/.*)?|/api/hospitals/[^/]+/application-entities/[^/]+/echo")
 
@@ -37,7 +37,7 @@ class IngestOrigin:
         if granted is not None:
             headers["Authorization"] = granted
         headers["X-Forwarded-For"] = request.remote or ""
-        headers["X-Request-Id"] = request["id"]
+        headers["X-Request-Id"] = request[REQUEST_ID]
         url = URL(self._ingest_url + request.raw_path, encoded=True)
         body = request.content if request.body_exists else None
         try:

@@ -25,11 +25,18 @@ CHECKED_SERVICES = ("s3", "sqs", "dynamodb", "sns", "lambda", "secretsmanager")
 QUEUES = ("index_queue", "index_dead_letter_queue", "study_ready_queue", "study_ready_dead_letter_queue")
 
 
+_given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nothing listens on, another one at each call."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 @dataclass
