@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pynetdicom import AE, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification
 
 from chalicelib import errors
@@ -71,6 +72,13 @@ def echo(calling_ae_title: str, called: ApplicationEntity, *, loopback: bool) ->
     except (OSError, UnicodeError):
         return Echo(False, f"The host name {called.host} does not resolve to an address.")
     connected: list[bool] = []
+    rejections: list[A_ASSOCIATE_RJ] = []
+
+    def keep_rejection(event: evt.Event) -> None:
+        # `Association.is_rejected` misses a rejection that comes before the requestor's thread looks at the socket.
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejections.append(event.pdu)
+
     ae = AE(ae_title=calling_ae_title)
     ae.connection_timeout, ae.acse_timeout, ae.dimse_timeout = CONNECT_S, ASSOCIATE_S, ECHO_S
     ae.network_timeout = CONNECT_S + ASSOCIATE_S + ECHO_S
@@ -80,13 +88,15 @@ def echo(calling_ae_title: str, called: ApplicationEntity, *, loopback: bool) ->
         address,
         called.port,
         ae_title=called.ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: connected.append(True))],
+        evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: connected.append(True)), (evt.EVT_PDU_RECV, keep_rejection)],
     )
     try:
         if not association.is_established:
             if not connected:
                 return Echo(False, _why_not_connected(address, called.port, place, time.monotonic() - started))
-            return Echo(False, _why_not_associated(association, called, place, calling_ae_title))
+            if rejections:
+                return Echo(False, _why_rejected(rejections[0], called, place, calling_ae_title))
+            return Echo(False, _why_not_associated(association, place))
         return _outcome(association, called, place)
     finally:
         if association.is_established:
@@ -109,15 +119,19 @@ def _why_not_connected(address: str, port: int, place: str, waited_s: float) -> 
     return f"{place} closed the connection at once."
 
 
-def _why_not_associated(association: Association, called: ApplicationEntity, place: str, calling_ae_title: str) -> str:
-    if association.is_rejected:
-        # PS3.8 table 9-21.
-        reason = getattr(association.acceptor.primitive, "reason_str", "no reason given")
-        hint = {
-            "Calling AE title not recognised": f" It does not know {calling_ae_title}.",
-            "Called AE title not recognised": f" It is not called {called.ae_title}.",
-        }.get(reason, "")
-        return f"{place} rejected the association: {reason.lower()}.{hint}"
+def _why_rejected(rejection: A_ASSOCIATE_RJ, called: ApplicationEntity, place: str, calling_ae_title: str) -> str:
+    try:
+        reason = rejection.reason_str  # PS3.8 table 9-21
+    except ValueError:
+        reason = "a reason that the standard does not know"
+    hint = {
+        "Calling AE title not recognised": f" It does not know {calling_ae_title}.",
+        "Called AE title not recognised": f" It is not called {called.ae_title}.",
+    }.get(reason, "")
+    return f"{place} rejected the association: {reason.lower()}.{hint}"
+
+
+def _why_not_associated(association: Association, place: str) -> str:
     if association.rejected_contexts:
         return f"{place} accepted the association, but not the Verification SOP class."
     return f"{place} takes connections but does not answer as a DICOM application entity; it may expect TLS."

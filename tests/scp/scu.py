@@ -12,6 +12,8 @@ from typing import Any
 from pynetdicom import AE, build_context
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import EVT_PDU_RECV, Event
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -65,11 +67,27 @@ def associated(
 
 
 def associate(port: int, ae_title: str, contexts: list[Any], called: str = "SANSFILM") -> Association:
-    """Ask for an association; see its `is_established`, `is_rejected`."""
+    """Ask for an association; see its `is_established`, or its `rejection`."""
     ae = AE(ae_title=ae_title)
     ae.acse_timeout = ae.dimse_timeout = 60
     ae.network_timeout = 120
-    return ae.associate("127.0.0.1", port, contexts=contexts, ae_title=called)
+    return ae.associate("127.0.0.1", port, contexts=contexts, ae_title=called, evt_handlers=KEEP_REJECTION)
+
+
+def _keep_rejection(event: Event) -> None:
+    if isinstance(event.pdu, A_ASSOCIATE_RJ):
+        pdu = event.pdu
+        vars(event.assoc)["rejection"] = (pdu.result, pdu.source, pdu.reason_diagnostic)
+
+
+KEEP_REJECTION = [(EVT_PDU_RECV, _keep_rejection)]
+"""pynetdicom's `is_rejected` misses a rejection that comes before its own thread looks at the socket."""
+
+
+def rejection(association: Association) -> tuple[int, int, int]:
+    """Result, source and reason of a rejection (PS3.8 9.3.4)."""
+    kept: tuple[int, int, int] = vars(association)["rejection"]
+    return kept
 
 
 def c_store(

@@ -22,7 +22,7 @@ from scp_fargate.callers import FRESH_S
 from scp_fargate.limits import Connections, HospitalAssociations, Limits, Rates, Verdict
 from scp_fargate.unnamed_file import unnamed_file
 from tests.scp.conftest import ROOT, Ingest
-from tests.scp.scu import associate
+from tests.scp.scu import associate, rejection
 from tests.scp.test_processes import children, wait_for
 
 LOCAL_LIMIT_EXCEEDED = (2, 3, 2)
@@ -31,13 +31,6 @@ LOCAL_LIMIT_EXCEEDED = (2, 3, 2)
 def call(ingest: Ingest, ae_title: str = "NORD_CT1") -> Association:
     """Ask for an association."""
     return associate(ingest.port, ae_title, [build_context(Verification)])
-
-
-def rejection(association: Association) -> tuple[int, int, int]:
-    """Result, source and reason."""
-    assert association.is_rejected
-    answer = association.acceptor.primitive
-    return answer.result, answer.result_source, answer.diagnostic
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

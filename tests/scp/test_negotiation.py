@@ -19,7 +19,7 @@ from pynetdicom.sop_class import (
 
 from scp_fargate.presentation_contexts import is_storage
 from tests.scp.conftest import Ingest
-from tests.scp.scu import CT, EXPLICIT, associate, c_store, data_set
+from tests.scp.scu import CT, EXPLICIT, associate, c_store, data_set, rejection
 
 PRIVATE_CLASS = "1.2.276.0.7230010.3.1.0.1"
 PRIVATE_SYNTAX = "1.2.276.0.7230010.3.99.1"
@@ -37,9 +37,7 @@ def test_registered_caller_is_admitted(ingest: Ingest) -> None:
 )
 def test_strangers_are_rejected(ingest: Ingest, calling: str, called: str, reason: int) -> None:
     association = associate(ingest.port, calling, [build_context(Verification)], called)
-    assert association.is_rejected
-    answer = association.acceptor.primitive
-    assert (answer.result, answer.result_source, answer.diagnostic) == (1, 1, reason)
+    assert rejection(association) == (1, 1, reason)
     assert ingest.health()["associations_rejected"] == 1
 
 
@@ -95,8 +93,7 @@ def test_one_association_too_many_is_rejected_for_now(start_ingest: Callable[...
     opened = [associate(ingest.port, "NORD_CT1", [build_context(Verification)]) for _ in range(2)]
     assert all(association.is_established for association in opened)
     refused = associate(ingest.port, "NORD_CT1", [build_context(Verification)])
-    answer = refused.acceptor.primitive
-    assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)
+    assert rejection(refused) == (2, 3, 2)
     for association in opened:
         association.release()
 

@@ -15,7 +15,7 @@ from pynetdicom import build_context
 from pynetdicom.sop_class import Verification
 
 from tests.scp.conftest import Ingest
-from tests.scp.scu import associate, associated, c_store, data_set, send
+from tests.scp.scu import associate, associated, c_store, data_set, rejection, send
 
 
 def children(process_id: int) -> list[int]:
@@ -49,8 +49,7 @@ def test_associations_are_spread_evenly_and_counted_together(start_ingest: Calla
     connections = [sockets(process) for process in children(ingest.process.pid)]
     assert connections[0] == connections[1]
     refused = associate(ingest.port, "NORD_CT1", [build_context(Verification)])
-    answer = refused.acceptor.primitive
-    assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)
+    assert rejection(refused) == (2, 3, 2)
     opened[0].release()
     wait_for(lambda: ingest.health()["associations"] == 3)
     opened[0] = associate(ingest.port, "NORD_CT1", [build_context(Verification)])

@@ -25,7 +25,7 @@ from scp_fargate.callers import FRESH_S
 from tests.emulator import Cloud, free_port
 from tests.scp.certificates import DAY, Authority, Issued
 from tests.scp.conftest import ROOT, Ingest
-from tests.scp.scu import CT, EXPLICIT, associate, c_store, data_set
+from tests.scp.scu import CT, EXPLICIT, KEEP_REJECTION, associate, c_store, data_set, rejection
 from tests.scp.test_processes import wait_for
 
 
@@ -81,8 +81,14 @@ def call(region: Region, context: ssl.SSLContext, ae_title: str = "NORD_CT1") ->
     ae = AE(ae_title=ae_title)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
     contexts = [build_context(Verification), build_context(CT, EXPLICIT)]
+    tls_args = (context, "localhost")
     return ae.associate(
-        "127.0.0.1", region.port, contexts=contexts, ae_title="SANSFILM", tls_args=(context, "localhost")
+        "127.0.0.1",
+        region.port,
+        contexts=contexts,
+        ae_title="SANSFILM",
+        evt_handlers=KEEP_REJECTION,
+        tls_args=tls_args,
     )
 
 
@@ -179,9 +185,7 @@ def test_a_certificate_serves_the_titles_that_it_is_registered_for(
     assert is_admitted(region, sud, "SUD_CT1")
     for issued, ae_title in ((sud, "NORD_CT1"), (region.nord, "SUD_CT1"), (unknown, "NORD_CT1"), (unknown, "NOBODY")):
         association = call(region, client_context(region, issued), ae_title)
-        assert association.is_rejected
-        answer = association.acceptor.primitive
-        assert (answer.result, answer.result_source, answer.diagnostic) == (1, 1, 3)
+        assert rejection(association) == (1, 1, 3)
 
 
 def test_removed_from_the_registry_is_revoked_within_seconds(
