@@ -15,6 +15,8 @@ from chalicelib.web import (
     registry,
     sessions,
     wado_rs,
+    wado_rs_metadata,
+    wado_rs_rendered,
 )
 
 app = Chalice(app_name="sansfilm")
@@ -22,5 +24,17 @@ app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would gar
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
 
-for area in (authorizer, sessions, registry, contacts, ledger, operations, openapi, qido_rs, wado_rs):
+for area in (
+    authorizer,
+    sessions,
+    registry,
+    contacts,
+    ledger,
+    operations,
+    openapi,
+    qido_rs,
+    wado_rs,
+    wado_rs_metadata,
+    wado_rs_rendered,
+):
     app.register_blueprint(area.routes)

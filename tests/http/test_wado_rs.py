@@ -24,7 +24,7 @@ from chalicelib.access.model import Role
 from chalicelib.archive import series_metadata
 from chalicelib.aws.cloudfront_url_signer import canned_policy
 from chalicelib.aws.lambda_renderer import LambdaRenderer
-from chalicelib.web import wado_rs
+from chalicelib.web import retrieving
 from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
 from tests.http.dicomweb import RenderedFunction, archive, dicomweb_client, parts_of
@@ -234,7 +234,7 @@ def test_bulk_pixel_data(get: Get) -> None:
 def test_caching_is_private_and_conditional(get: Get) -> None:
     _, _, url = real("MR_small.dcm")
     first = get(f"{url}/frames/1", OHIF_FRAME)
-    assert first.headers["Cache-Control"] == wado_rs.IMMUTABLE
+    assert first.headers["Cache-Control"] == retrieving.IMMUTABLE
     assert "private" in first.headers["Cache-Control"]
     assert "Accept" in first.headers["Vary"]
     assert "Cookie" in first.headers["Vary"]
@@ -273,7 +273,7 @@ def test_what_is_too_big_for_lambda_is_signed_for(
     assert get(f"{url}/frames/2", OHIF_FRAME).status_code == 200
     _, content, content_type = follow(get("/studies/1.2.3", 'multipart/related; type="application/dicom"'))
     assert [part for _, part in parts_of(content, content_type)] == [body]
-    monkeypatch.setattr(wado_rs, "BUFFERED_BODY_LIMIT_BYTES", 100)
+    monkeypatch.setattr(retrieving, "BUFFERED_BODY_LIMIT_BYTES", 100)
     _, content, content_type = follow(get("/studies/1.2.3/series/1.2.3.4/metadata"))
     assert content_type == "application/dicom+json"
     assert json.loads(content)[0]["00280008"]["Value"] == [3]

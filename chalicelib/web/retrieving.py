@@ -1,0 +1,102 @@
+"""What the routes of the Retrieve transaction share: reading the request, delivering a body (PS3.18 10.4, D7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chalice.app import Request, Response
+
+from chalicelib import wiring
+from chalicelib.access.model import Permission
+from chalicelib.archive.delivery import Body, object_of, read_body
+from chalicelib.archive.scope import Scope
+from chalicelib.archive.series_metadata import dicomweb_url
+from chalicelib.dicom.media_types import MediaRange, accepted
+from chalicelib.errors import BadRequest
+from chalicelib.web.http import (
+    BUFFERED_BODY_LIMIT_BYTES,
+    accept_header,
+    current_session,
+    path_value,
+    query_multi,
+    respond,
+)
+
+STUDY = "/dicomweb/studies/{study}"
+SERIES = STUDY + "/series/{series}"
+INSTANCE = SERIES + "/instances/{instance}"
+FRAMES = INSTANCE + "/frames/{frames}"
+
+VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+IMMUTABLE = "private, max-age=86400, immutable"
+"""An instance never changes (D3); a day bounds how long a shared workstation keeps it."""
+REVALIDATED = "private, no-cache"
+"""May grow while a study is received."""
+
+
+def scope_of(request: Request) -> Scope:
+    """What the caller may see. Raises as `web.http.current_session`."""
+    return current_session(request, Permission.READ_IMAGES).scope
+
+
+def query_of(request: Request, *allowed: str) -> dict[str, list[str]]:
+    """Query parameters, none of them unknown.
+
+    Raises
+    ------
+    BadRequest
+        Naming those that the resource does not have.
+    """
+    query = query_multi(request)
+    unknown = sorted(set(query) - {"accept", "charset", *allowed})
+    if unknown:
+        raise BadRequest(f"Unknown query parameter: {', '.join(unknown)[:200]}.")
+    return query
+
+
+def accept_of(request: Request, query: Mapping[str, Sequence[str]]) -> list[MediaRange]:
+    """Media ranges that the caller accepts, by header or query parameter."""
+    return accepted(accept_header(request), query)
+
+
+def base_url() -> str:
+    """The DICOMweb base URL."""
+    return dicomweb_url(wiring.settings().public_url)
+
+
+def uids_of(study: str, series: str, instance: str) -> tuple[str, str, str]:
+    """UIDs of the path, decoded."""
+    return path_value(study), path_value(series), path_value(instance)
+
+
+def is_known_to_caller(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names the representation (RFC 9110 13.1.2)."""
+    header = (request.headers.get("if-none-match") or "").strip()
+    known = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    return header == "*" or etag in known
+
+
+def validators(etag: str, cache_control: str) -> dict[str, str]:
+    """Headers of a representation that may be kept."""
+    return {"ETag": f'"{etag}"', "Cache-Control": cache_control, "Vary": VARY}
+
+
+def not_modified(etag: str, cache_control: str) -> Response:
+    """304."""
+    return Response(body=b"", status_code=304, headers={**validators(etag, cache_control)})
+
+
+def redirect(key: str) -> Response:
+    """307 to a signed address on the same host (D7). Never cached: the signature ages."""
+    headers = {"Location": wiring.object_url_signer().signed_url(key), "Cache-Control": "private, no-store"}
+    return respond(b"", "application/octet-stream", 307, headers)
+
+
+def deliver(request: Request, body: Body, cache_control: str = IMMUTABLE) -> Response:
+    """The body itself, or where it lies when it is too big for a buffered answer."""
+    if is_known_to_caller(request, body.etag):
+        return not_modified(body.etag, cache_control)
+    if body.size_bytes > BUFFERED_BODY_LIMIT_BYTES:
+        return redirect(object_of(wiring.object_store(), body))
+    content = read_body(wiring.object_store(), body)
+    return respond(content, body.content_type, headers=validators(body.etag, cache_control))
