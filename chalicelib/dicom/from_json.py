@@ -36,6 +36,8 @@ TRANSFER_SYNTAX_OF_MEDIA_TYPE = {
     "video/mp4": "1.2.840.10008.1.2.4.102",
 }
 """Transfer syntax of a frame whose media type names none (PS3.18 tables 8.7.3-3 to 8.7.3-5)."""
+_NO_GROUPS = frozenset({0x0000, 0x0002, 0xFFFE})
+"""Groups that a data set does not have (PS3.5 7.8, 7.5)."""
 _NATIVE = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
 
 
@@ -109,10 +111,25 @@ def write_data_set(data_set: DicomJson, find: Find, write: Write) -> None:
 def _number(tag: str) -> int:
     try:
         if len(tag) == 8:
-            return int(tag, 16)
+            return _of_data_set(int(tag, 16))
     except ValueError:
         pass
     raise Malformed("A key is not a tag.")
+
+
+def _of_data_set(number: int) -> int:
+    """The tag itself; raises Malformed if it is one of commands, File Meta Information or items."""
+    if number >> 16 in _NO_GROUPS:
+        raise Malformed("A key is not the tag of an attribute of a data set.")
+    return number
+
+
+def _check_tags(data_set: Any) -> None:
+    for element in data_set:
+        _of_data_set(int(element.tag))
+        if element.VR == "SQ":
+            for item in element.value:
+                _check_tags(item)
 
 
 def _is_streamed(attribute: DicomJson) -> bool:
@@ -148,6 +165,7 @@ def _converted(data_set: DicomJson, find: Find) -> Any:
 
     try:
         converted = Dataset.from_json(with_bulk(data_set))
+        _check_tags(converted)
         if not str(data_set).isascii():
             # JSON is UTF-8, whatever the character set of the data set that it was made of.
             converted.SpecificCharacterSet = "ISO_IR 192"
