@@ -15,7 +15,7 @@ class ObjectSource:
     """Keeps the beginning of the object and the window read last."""
 
     def __init__(self, objects: ObjectStore, object_key: str) -> None:
-        head, self._first = objects.read_with_head(object_key, 0, FIRST_BYTES)
+        head, self.beginning = objects.read_with_head(object_key, 0, FIRST_BYTES)
         if head is None:
             raise errors.NotFound("The object is empty.")
         self.head: ObjectHead = head
@@ -27,8 +27,8 @@ class ObjectSource:
     def read_at(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`, fewer only at the end."""
         end = min(offset + length, self.size)
-        if end <= len(self._first):
-            return self._first[offset:end]
+        if end <= len(self.beginning):
+            return self.beginning[offset:end]
         start = offset - self._window_start
         if start < 0 or end > self._window_start + len(self._window):
             wanted = min(max(end - offset, WINDOW_BYTES), self.size - offset)

@@ -45,6 +45,9 @@ class ArrivingInstance:
         Where the data set begins; its digest counts from there.
     """
 
+    beginning = b""
+    """Nothing: the window moves on."""
+
     def __init__(self, fill: Fill, upload: StagedUpload, window: memoryview, received_bytes: int, start: int) -> None:
         self._fill = fill
         self._upload = upload
