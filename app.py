@@ -14,6 +14,7 @@ from chalicelib.web import (
     qido_rs,
     registry,
     sessions,
+    statement,
     wado_rs,
     wado_rs_metadata,
     wado_rs_rendered,
@@ -27,6 +28,7 @@ app.register_middleware(middleware.log_access, "http")
 for area in (
     authorizer,
     sessions,
+    statement,
     registry,
     contacts,
     ledger,

@@ -4,7 +4,7 @@
 |---|---|---|
 | line | `H#{hospital}` | `LINE#{seq, 12 digits}` |
 | head | `H#{hospital}` | `HEAD` |
-| period | `H#{hospital}` | `PERIOD#{YYYY-MM}` |
+| period, with a count `USED#{event}#{modalities}` of each kind of fact | `H#{hospital}` | `PERIOD#{YYYY-MM}` |
 | fact | `F#{hospital}|{study}|{event}` | `FACT` |
 """
 
@@ -15,9 +15,10 @@ from typing import Any
 
 from chalicelib.aws.dynamodb_items import from_item, to_item
 from chalicelib.aws.dynamodb_requests import TransactionCancelled, call, query
-from chalicelib.billing.ledger import Fact, Head, Line, to_json
+from chalicelib.billing.ledger import Fact, Head, Line, Usage, modality_values, to_json
 
 LAST_SEQ = 10**12 - 1
+USED = "USED#"
 
 
 class DynamoDBLedger:
@@ -58,8 +59,9 @@ class DynamoDBLedger:
         period = {
             "TableName": self._table,
             "Key": to_item({"pk": pk, "sk": f"PERIOD#{line.period}"}),
-            "UpdateExpression": "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq",
-            "ExpressionAttributeValues": to_item({":seq": line.seq}),
+            "UpdateExpression": "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq ADD #used :one",
+            "ExpressionAttributeNames": {"#used": f"{USED}{line.event}#{line.modalities}"},
+            "ExpressionAttributeValues": to_item({":seq": line.seq, ":one": 1}),
         }
         writes = [
             {"Put": self._put({"pk": pk, "sk": _line_sk(line.seq), **_values(line)}, new)},
@@ -94,6 +96,13 @@ class DynamoDBLedger:
         """First and last seq of a month."""
         values = self._get(f"H#{hospital}", f"PERIOD#{period}")
         return (values["first_seq"], values["last_seq"]) if values else None
+
+    def usage(self, hospital: str, period: str) -> list[Usage]:
+        """What was recorded in a month."""
+        values = self._get(f"H#{hospital}", f"PERIOD#{period}") or {}
+        used = {name: count for name, count in values.items() if name.startswith(USED)}
+        kinds = ((*name.split("#", 2)[1:], count) for name, count in sorted(used.items()))
+        return [Usage(event, modality_values(modalities), count) for event, modalities, count in kinds]
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
         answer = call(

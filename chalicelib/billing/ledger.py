@@ -32,6 +32,8 @@ class Fact:
     accession_number: str
     event_time_ms: int
     """When it happened, milliseconds since the epoch."""
+    modalities: str = ""
+    """Values of Modality of the exam, sorted and with `\\` between them; prices depend on them."""
 
     @property
     def key(self) -> str:
@@ -54,6 +56,8 @@ class Line:
     hash: str
     """SHA-256 (hex) over the canonical JSON of every other field."""
     previous_hash: str
+    modalities: str = ""
+    """As in the fact; no part of the JSON when there are none."""
 
     @property
     def period(self) -> str:
@@ -61,6 +65,15 @@ class Line:
         from zoneinfo import ZoneInfo
 
         return datetime.fromisoformat(self.recorded_at).astimezone(ZoneInfo("Europe/Paris")).strftime("%Y-%m")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A number of alike facts."""
+
+    event: str
+    modalities: tuple[str, ...] = ()
+    quantity: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,9 @@ class Ledger(Protocol):
 
     def period(self, hospital: str, period: str) -> tuple[int, int] | None:
         """First and last seq of a month, None when nothing was recorded in it."""
+
+    def usage(self, hospital: str, period: str) -> list[Usage]:
+        """What was recorded in a month, counted when each line was written: one read, however many lines."""
 
 
 def append(ledger: Ledger, fact: Fact) -> tuple[Line, bool]:
@@ -121,6 +137,7 @@ def next_line(head: Head, fact: Fact, now_ms: int) -> Line:
         "event_time": _rfc3339(fact.event_time_ms),
         "recorded_at": max(_rfc3339(now_ms), head.recorded_at),
         "previous_hash": head.hash,
+        **({"modalities": fact.modalities} if fact.modalities else {}),
     }
     return Line(hash=digest(content), **content)  # type: ignore[arg-type]
 
@@ -130,9 +147,21 @@ def digest(content: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
+def modality_values(modalities: str) -> tuple[str, ...]:
+    """Values of Modality of a fact or line.
+
+    >>> modality_values("CT\\\\SR"), modality_values("")
+    (('CT', 'SR'), ())
+    """
+    return tuple(modalities.split("\\")) if modalities else ()
+
+
 def to_json(line: Line) -> dict[str, object]:
     """A line as the API shows it."""
-    return asdict(line)
+    values = asdict(line)
+    if not line.modalities:
+        del values["modalities"]
+    return values
 
 
 def _rfc3339(time_ms: int) -> str:

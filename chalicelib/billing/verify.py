@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
-from chalicelib.billing.ledger import FIRST_PREVIOUS_HASH, Head, Ledger, digest, to_json
+from chalicelib.billing.ledger import FIRST_PREVIOUS_HASH, Head, Ledger, digest, modality_values, to_json
 
 
 def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> Iterator[str]:
@@ -23,6 +24,7 @@ def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> I
     head = ledger.head(hospital)
     seq, previous_hash, recorded_at = 0, FIRST_PREVIOUS_HASH, ""
     facts: set[tuple[str, str]] = set()
+    used: dict[str, Counter[tuple[str, tuple[str, ...]]]] = {}
     for line in ledger.lines(hospital, last_seq=head.seq):
         content = to_json(line)
         stated = content.pop("hash")
@@ -41,6 +43,7 @@ def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> I
         if known_head and line.seq == known_head.seq and line.hash != known_head.hash:
             yield f"line {line.seq} is not the one that was known"
         facts.add((line.study_instance_uid, line.event))
+        used.setdefault(line.period, Counter())[line.event, modality_values(line.modalities)] += 1
         seq, previous_hash, recorded_at = line.seq, line.hash, line.recorded_at
     if (head.seq, head.hash) != (seq, previous_hash):
         yield f"the head names line {head.seq}, the last line is {seq}"
@@ -49,6 +52,10 @@ def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> I
         yield f"line {beyond.seq} is beyond the head"
     if known_head and known_head.seq > seq:
         yield f"line {known_head.seq} was known and is gone"
+    for period, counted in used.items():
+        stated_usage = {(usage.event, usage.modalities): usage.quantity for usage in ledger.usage(hospital, period)}
+        if stated_usage != counted and ledger.head(hospital) == head:
+            yield f"the counts of {period} are not those of its lines"
 
 
 def main() -> int:

@@ -99,6 +99,7 @@ def _record_exam(parts: Parts, study: StudyRecord) -> None:
         study.study_instance_uid,
         study.value(ACCESSION_NUMBER),
         study.first_received_at_ms,
+        "\\".join(study.modalities),
     )
     _, is_new = billing.append(parts.ledger, fact)
     metrics.add_metric("ledger_lines", MetricUnit.Count, int(is_new))

@@ -39,15 +39,25 @@ def _operator_list(name: str, summary: str, schema: str) -> dict[str, Any]:
     return {"get": operation(name, summary, schema, parameters=(HOSPITAL_PARAMETER,), problems=(400, 401, 403, 503))}
 
 
+OF_A_MONTH = (
+    {**HOSPITAL_PARAMETER, "required": False, "description": "Hospital id; by default the session's own"},
+    {
+        "name": "period",
+        "in": "query",
+        "schema": {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
+        "description": "Month in which the lines were recorded, in Paris; by default the current one",
+    },
+)
+
+
+def _statement() -> dict[str, Any]:
+    summary = "What a hospital owes for a month, rated by the price list in force"
+    return operation("readStatement", summary, "Statement", parameters=OF_A_MONTH, problems=(400, 401, 403, 404, 503))
+
+
 def _ledger() -> dict[str, Any]:
     parameters = (
-        {**HOSPITAL_PARAMETER, "required": False, "description": "Hospital id; by default the session's own"},
-        {
-            "name": "period",
-            "in": "query",
-            "schema": {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
-            "description": "Month in which the lines were recorded, in Paris; by default the current one",
-        },
+        *OF_A_MONTH,
         {
             "name": "after",
             "in": "query",
@@ -97,6 +107,7 @@ def _paths() -> dict[str, Any]:
             "put": contact,
         },
         "/api/ledger": {"get": _ledger()},
+        "/api/statement": {"get": _statement()},
         "/api/operations/rejections": _operator_list("listRejections", "Latest refused instances", "Rejections"),
         "/api/operations/conflicts": _operator_list("listConflicts", "Instances in quarantine", "Conflicts"),
         "/api/operations/notifications": _operator_list(

@@ -28,6 +28,7 @@ def _list(name: str, items: Schema, **more: Schema) -> Schema:
     return _object({name: {"type": "array", "items": items}, **more})
 
 
+AMOUNT: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "Decimal number"}
 HOSPITAL = _object({"id": STRING, "name": STRING})
 REVISION: Schema = {"type": "string", "description": "Changes with every change; in quotes it is the ETag"}
 HOSPITAL_PROPERTIES: dict[str, Schema] = {
@@ -144,9 +145,39 @@ SCHEMAS: dict[str, Schema] = {
                 "recorded_at": TIME,
                 "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
                 "previous_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-            }
+                "modalities": {"type": "string", "description": "Values of Modality, with \\ between them"},
+            },
+            frozenset({"modalities"}),
         ),
         next_after={"type": ["integer", "null"], "description": "Ask again with after= this for the lines that follow"},
+    ),
+    "Statement": _object(
+        {
+            "hospital": STRING,
+            "period": STRING,
+            "is_over": {"type": "boolean", "description": "Whether the month is over, so that nothing is added"},
+            "price_list": {"type": "string", "description": "Version of the price list"},
+            "currency": {"const": "EUR"},
+            "lines": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "item": STRING,
+                        "label_fr": STRING,
+                        "label_en": STRING,
+                        "quantity": COUNT,
+                        "unit_price": AMOUNT,
+                        "per": {"type": "integer", "minimum": 1, "description": "Units that the unit price is for"},
+                        "vat_rate": AMOUNT,
+                        "amount": AMOUNT,
+                    }
+                ),
+            },
+            "vat": {"type": "array", "items": _object({"rate": AMOUNT, "base": AMOUNT, "amount": AMOUNT})},
+            "total_without_vat": AMOUNT,
+            "total_vat": AMOUNT,
+            "total": AMOUNT,
+        }
     ),
     "Rejections": _list(
         "rejections",

@@ -13,7 +13,7 @@ from chalicelib.access.model import Hospital
 from chalicelib.aws.dynamodb_items import to_item
 from chalicelib.billing import ledger as billing
 from chalicelib.billing import verify
-from chalicelib.billing.ledger import Fact, Head, next_line
+from chalicelib.billing.ledger import Fact, Head, Usage, next_line
 from tests.emulator import Cloud
 
 
@@ -41,6 +41,25 @@ def test_a_fact_has_one_line(cloud: Cloud) -> None:
     assert list(wiring.ledger().lines("nord")) == [line]
     assert append("1.2.3", "sud")
     assert wiring.ledger().head("sud").seq == 1
+
+
+def test_usage_is_counted_with_each_line(cloud: Cloud) -> None:
+    for number, modalities in enumerate(["CT", "CT\\SR", "CT", "", "A#B"]):
+        exam = Fact("nord", billing.EXAM_ARCHIVED, f"1.2.{number}", "", 0, modalities)
+        for _ in range(2):
+            billing.append(wiring.ledger(), exam)
+    period = next(wiring.ledger().lines("nord")).period
+    exams = billing.EXAM_ARCHIVED
+    assert sorted(wiring.ledger().usage("nord", period), key=lambda usage: usage.modalities) == [
+        Usage(exams, (), 1),
+        Usage(exams, ("A#B",), 1),
+        Usage(exams, ("CT",), 2),
+        Usage(exams, ("CT", "SR"), 1),
+    ]
+    assert wiring.ledger().usage("sud", period) == []
+    assert list(verify.problems(wiring.ledger(), "nord")) == []
+    change(cloud, f"PERIOD#{period}", **{f"USED#{exams}#CT": 3})
+    assert list(verify.problems(wiring.ledger(), "nord")) == [f"the counts of {period} are not those of its lines"]
 
 
 def test_concurrent_facts_form_one_chain_without_gaps(cloud: Cloud) -> None:
@@ -124,6 +143,8 @@ def test_verification_finds_removed_and_rewritten_lines(cloud: Cloud) -> None:
     # Whoever rewrites the end of the chain and its head is found out by a head that was kept elsewhere.
     second = list(ledger.lines("nord"))[1]
     change(cloud, "HEAD", seq=2, hash=second.hash, recorded_at=second.recorded_at)
+    assert list(verify.problems(ledger, "nord")) == [f"the counts of {second.period} are not those of its lines"]
+    change(cloud, f"PERIOD#{second.period}", **{f"USED#{billing.EXAM_ARCHIVED}#": 2})
     assert list(verify.problems(ledger, "nord")) == []
     assert list(verify.problems(ledger, "nord", known)) == ["line 3 was known and is gone"]
     append("1.2.99")

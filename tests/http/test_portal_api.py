@@ -93,6 +93,27 @@ def test_ledger_of_the_own_hospital_page_by_page(
     assert http.get("/api/ledger?period=1999-01", headers=headers).json_body == {"lines": [], "next_after": None}
 
 
+def test_statement_of_the_month(http: HttpClient, bearer: Issue) -> None:
+    for number, modalities in enumerate(["CT", "CT\\SR", "US", "MR"]):
+        exam = ledger.Fact("nord", ledger.EXAM_ARCHIVED, f"1.2.{number}", "", 1_700_000_000_000, modalities)
+        ledger.append(wiring.ledger(), exam)
+    headers = bearer(Role.FINANCE, "nord")
+    statement = conforms(http.get("/api/statement", headers=headers), "Statement")
+    assert [(line["quantity"], line["unit_price"], line["amount"]) for line in statement["lines"]] == [
+        (2, "1.10", "2.20"),
+        (1, "0.90", "0.90"),
+        (1, "0.30", "0.30"),
+    ]
+    assert (statement["total_without_vat"], statement["total_vat"], statement["total"]) == ("3.40", "0.68", "4.08")
+    assert not statement["is_over"]
+    earlier = conforms(http.get("/api/statement?period=2026-01", headers=headers), "Statement")
+    assert (earlier["lines"], earlier["total"], earlier["is_over"]) == ([], "0.00", True)
+    assert http.get("/api/statement?period=1999-01", headers=headers).status_code == 404
+    assert http.get("/api/statement?hospital=sud", headers=headers).status_code == 403
+    assert http.get("/api/statement?hospital=sud", headers=bearer(Role.OPERATOR)).json_body["lines"] == []
+    assert http.get("/api/statement", headers=bearer(Role.RADIOLOGIST, "nord")).status_code == 403
+
+
 def test_operators_see_every_ledger(http: HttpClient, bearer: Issue) -> None:
     record("sud", "1.2.9")
     headers = bearer(Role.OPERATOR)

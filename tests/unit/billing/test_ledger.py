@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from chalicelib.billing.ledger import EXAM_ARCHIVED, Fact, Head, next_line
+from chalicelib.billing.ledger import EXAM_ARCHIVED, Fact, Head, digest, next_line, to_json
 
 CANONICAL = (
     '{"accession_number":"A\\u00e9","event":"exam archived","event_time":"2026-11-24T08:00:00.001Z","hospital":"nord",'
@@ -15,6 +15,16 @@ CANONICAL = (
 def test_hash_of_a_line_is_that_of_its_canonical_json() -> None:
     line = next_line(Head(), Fact("nord", EXAM_ARCHIVED, "1.2.3", "Aé", 1_795_507_200_001), 1_795_507_205_000)
     assert line.hash == hashlib.sha256(CANONICAL.encode()).hexdigest()
+
+
+def test_modalities_are_part_of_the_hash_where_there_are_some() -> None:
+    without = next_line(Head(), Fact("nord", EXAM_ARCHIVED, "1.2.3", "Aé", 0), 1000)
+    line = next_line(Head(), Fact("nord", EXAM_ARCHIVED, "1.2.3", "Aé", 0, "CT\\SR"), 1000)
+    assert line.hash != without.hash
+    content = to_json(line)
+    assert content["modalities"] == "CT\\SR"
+    assert content.pop("hash") == digest(content)
+    assert "modalities" not in to_json(without)
 
 
 def test_lines_follow_each_other() -> None:

@@ -1,4 +1,4 @@
-import { infiniteQueryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { requestJson } from "./http";
 
 export interface LedgerLine {
@@ -16,6 +16,34 @@ export interface LedgerLine {
 interface LedgerPage {
   lines: LedgerLine[];
   next_after: number | null;
+}
+
+/** Amounts are decimal numbers as text: they are shown, never added up here. */
+export interface Statement {
+  is_over: boolean;
+  price_list: string;
+  lines: {
+    item: string;
+    label_fr: string;
+    label_en: string;
+    quantity: number;
+    unit_price: string;
+    per: number;
+    amount: string;
+  }[];
+  vat: { rate: string; base: string; amount: string }[];
+  total_without_vat: string;
+  total: string;
+}
+
+/** What a hospital owes for a month (YYYY-MM). */
+export function statementQuery(hospital: string, period: string) {
+  return queryOptions({
+    queryKey: ["statement", hospital, period],
+    queryFn: ({ signal }) =>
+      requestJson<Statement>(`/api/statement?${new URLSearchParams({ hospital, period })}`, { signal }),
+    enabled: hospital !== "",
+  });
 }
 
 /** Lines of a hospital's ledger for a month (YYYY-MM), page after page. */

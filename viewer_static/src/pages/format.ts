@@ -14,6 +14,12 @@ export function readableBytes(bytes: number, language: string): string {
   return new Intl.NumberFormat(language, format).format(bytes / 1000 ** step);
 }
 
+/** An amount in euros, given as a decimal number: at least two decimals, and those that it has. */
+export function readableAmount(text: string, language: string): string {
+  const format = { style: "currency", currency: "EUR", maximumFractionDigits: 6 } as const;
+  return new Intl.NumberFormat(language, format).format(Number(text));
+}
+
 /** The current month as YYYY-MM. */
 export function thisMonth(now = new Date()): string {
   return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}`;
