@@ -31,6 +31,7 @@ class Server:
     process_ids: tuple[int, ...]
     helper_process_ids: tuple[int, ...] = ()
     """Processes that stand for cloud services."""
+    http_port: int = 0
 
 
 @contextmanager
@@ -56,10 +57,13 @@ def sans_film(folder: Path) -> Iterator[Server]:
             yield Server("Sans Film ingest", port, "SANSFILM", processes, (emulator.process.pid,))
 
 
+DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+
+
 @contextmanager
-def orthanc(folder: Path) -> Iterator[Server]:
-    """Orthanc with its default durability (SyncStorageArea)."""
-    port = free_port()
+def orthanc(folder: Path, *, fsync: bool = True, dicomweb: bool = False) -> Iterator[Server]:
+    """Orthanc; `fsync` is its default durability (SyncStorageArea)."""
+    port, http_port = free_port(), free_port()
     configuration = folder / "orthanc.json"
     configuration.write_text(
         json.dumps(
@@ -67,15 +71,21 @@ def orthanc(folder: Path) -> Iterator[Server]:
                 "StorageDirectory": str(folder / "orthanc"),
                 "IndexDirectory": str(folder / "orthanc"),
                 "DicomPort": port,
-                "HttpPort": free_port(),
+                "HttpPort": http_port,
                 "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
                 "DicomAlwaysAllowStore": True,
-                "Plugins": [],
+                "SyncStorageArea": fsync,
+                "HttpThreadsCount": 50,
+                "KeepAlive": True,
+                "TcpNoDelay": True,
+                "Plugins": [str(DICOMWEB_PLUGIN)] if dicomweb else [],
+                "DicomWeb": {"Enable": True, "EnableMetadataCache": True},
             }
         )
     )
     with _process(["Orthanc", str(configuration)], ENVIRONMENT, folder) as process:
-        yield Server("Orthanc", port, "ORTHANC", (process.pid,))
+        yield Server("Orthanc", port, "ORTHANC", (process.pid,), http_port=http_port)
 
 
 @contextmanager

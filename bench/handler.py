@@ -1,0 +1,98 @@
+"""Calls the API's Lambda handler in this process, as API Gateway does once its authorizer has admitted a session."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+from app import app
+from bench.studies import HOSPITAL
+from chalicelib import wiring
+from chalicelib.access.model import Role, Session
+from chalicelib.access.sessions import session_to_context
+from chalicelib.archive.scope import Scope
+from chalicelib.aws.lambda_renderer import LambdaRenderer
+
+STUDIES = "/dicomweb/studies"
+SERIES = STUDIES + "/{study}/series/{series}"
+INSTANCE = SERIES + "/instances/{instance}"
+FRAMES = INSTANCE + "/frames/{frames}"
+JSON = "application/dicom+json"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, for our handler as for any server of DICOMweb."""
+
+    resource: str
+    accept: str
+    query: tuple[tuple[str, str], ...] = ()
+    path_parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Below `/dicomweb`, with the query."""
+        path = self.resource.removeprefix("/dicomweb").format(**dict(self.path_parameters))
+        return path + ("?" + urlencode(self.query) if self.query else "")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As a browser sends them."""
+        return {"Accept": self.accept, "Accept-Encoding": "gzip"}
+
+    def event(self) -> dict[str, Any]:
+        """API Gateway's proxy event."""
+        now = int(time.time())
+        scope = Scope(hospitals=(HOSPITAL,))
+        session = Session("bench", "bench", "Bench", Role.RADIOLOGIST, HOSPITAL, scope, now + 3600)
+        multi: dict[str, list[str]] = {}
+        for name, value in self.query:
+            multi.setdefault(name, []).append(value)
+        return {
+            "resource": self.resource,
+            "path": self.path.partition("?")[0],
+            "httpMethod": "GET",
+            "headers": self.headers,
+            "multiValueHeaders": {name: [value] for name, value in self.headers.items()},
+            "queryStringParameters": dict(self.query) or None,
+            "multiValueQueryStringParameters": multi or None,
+            "pathParameters": dict(self.path_parameters) or None,
+            "stageVariables": None,
+            "requestContext": {
+                "resourcePath": self.resource,
+                "httpMethod": "GET",
+                "path": self.path,
+                "requestId": "bench",
+                "authorizer": session_to_context(session),
+                "identity": {"sourceIp": "127.0.0.1"},
+            },
+            "body": None,
+            "isBase64Encoded": False,
+        }
+
+
+class _RendererHere:
+    """Lambda's Invoke, with the function in this process, so that its CPU is counted too."""
+
+    def invoke(self, **parameters: Any) -> dict[str, Any]:
+        from chalicelib.functions.rendered import handler
+
+        answer = handler(json.loads(parameters["Payload"]), None)
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+def render_here() -> None:
+    """From now on the renderer is in this process."""
+    renderer = LambdaRenderer(_RendererHere(), "rendered")  # type: ignore[arg-type]
+    wiring.renderer = lambda: renderer  # type: ignore[assignment]
+
+
+def invoke(event: dict[str, Any]) -> dict[str, Any]:
+    """The handler's answer."""
+    answer: dict[str, Any] = app(event, SimpleNamespace(aws_request_id="bench"))
+    return answer

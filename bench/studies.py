@@ -1,0 +1,93 @@
+"""What DICOMweb is measured on: a worklist of small studies, and one CT series; the same bytes for every archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from pydicom import dcmread
+
+from bench.data import write_ct_series
+from chalicelib import wiring
+from chalicelib.archive.index_instance import read_object
+from chalicelib.archive.store import ReceivedInstance, store_instance
+from tests.dicom_files import data_set, part10
+
+HOSPITAL = "hopital-nord"
+ROOT = "1.2.826.0.1.3680043.10.1558"
+SURNAMES = ("DUPONT", "DUPOND", "MARTIN", "BERNARD", "LEFEVRE", "MOREAU", "GARCIA", "ROUX", "FOURNIER", "GIRARD")
+FIRST_NAMES = ("Marie", "Paul", "Anne", "Louis", "Zoe", "Hugo", "Lea")
+STUDIES_A_DAY = 4
+FIRST_DATE = date(2024, 1, 1)
+
+
+def study_date(number: int) -> str:
+    """Study Date of a worklist study."""
+    return f"{FIRST_DATE + timedelta(days=number // STUDIES_A_DAY):%Y%m%d}"
+
+
+def worklist(count: int) -> Iterator[bytes]:
+    """Studies of one small image; two studies a patient, four studies a day."""
+    for number in range(count):
+        uid = f"{ROOT}.{number + 1}"
+        yield part10(
+            data_set(
+                uid,
+                f"{uid}.1",
+                f"{uid}.1.1",
+                PatientID=f"P{number // 2:06d}",
+                AccessionNumber=f"A{number:06d}",
+                PatientName=f"{SURNAMES[number // 2 % len(SURNAMES)]}^{FIRST_NAMES[number // 2 % len(FIRST_NAMES)]}",
+                PatientBirthDate="19600102",
+                PatientSex="F",
+                StudyDate=study_date(number),
+                StudyID=str(number),
+                StudyDescription="Scanner thoracique",
+                ReferringPhysicianName="DURAND^Luc",
+            )
+        )
+
+
+class CtSeries:
+    """Images of 526 KB of one series."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.size_bytes = write_ct_series(folder, count, 1)
+        self.paths = sorted(folder.rglob("*.dcm"))
+        first = dcmread(self.paths[0], stop_before_pixels=True)
+        self.study, self.series = str(first.StudyInstanceUID), str(first.SeriesInstanceUID)
+        self.instance = str(first.SOPInstanceUID)
+
+    def bodies(self) -> Iterator[bytes]:
+        """Each file's content."""
+        return (path.read_bytes() for path in self.paths)
+
+
+def load_sans_film(bodies: Iterator[bytes]) -> None:
+    """Store in the archive bucket; who listens to its events indexes."""
+    objects = wiring.ingest_object_store()
+    for body in bodies:
+        store_instance(objects, ReceivedInstance(HOSPITAL, body, "bench"))
+
+
+def index_here(object_keys: list[str]) -> None:
+    """Index in this process, a series at a time."""
+    writer, objects = wiring.index_writer(), wiring.object_store()
+    records = [read_object(objects, key).record for key in object_keys]
+    writer.add_instances([record for record in records if record])
+
+
+def load_orthanc(http_port: int, bodies: Iterator[bytes]) -> None:
+    """Upload, four at a time."""
+    session = requests.Session()
+
+    def upload(body: bytes) -> Any:
+        session.post(f"http://127.0.0.1:{http_port}/instances", data=body, timeout=60).raise_for_status()
+
+    with ThreadPoolExecutor(4) as uploads:
+        for _ in uploads.map(upload, bodies):
+            pass
