@@ -1,0 +1,40 @@
+"""botocore's parser of JSON answers, with a short cut for DynamoDB's items.
+
+botocore walks the model for every attribute value of every item: half of the CPU of a worklist page. The answer
+already has the shape that callers get: only binary values have to be decoded.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+from botocore.parsers import JSONParser, ResponseParserFactory
+
+_NESTED = frozenset({"BS", "L", "M"})
+
+
+class _JsonParser(JSONParser):  # type: ignore[misc]
+    """Takes maps of attribute values as they are; what holds others, or is not as documented, goes the long way."""
+
+    def _handle_map(self, shape: Any, value: Any) -> Any:
+        if shape.value.name != "AttributeValue":
+            return super()._handle_map(shape, value)
+        item = {}
+        for name, attribute in value.items():
+            ((kind, content),) = attribute.items()
+            if kind == "B":
+                item[name] = {"B": b64decode(content)}
+            elif kind in _NESTED:
+                return super()._handle_map(shape, value)
+            else:
+                item[name] = attribute
+        return item
+
+
+class ParserFactory(ResponseParserFactory):  # type: ignore[misc]
+    """botocore's session component `response_parser_factory`."""
+
+    def create_parser(self, protocol_name: str) -> Any:
+        """A parser of a protocol; that of DynamoDB is the one above."""
+        return _JsonParser() if protocol_name == "json" else super().create_parser(protocol_name)
