@@ -21,9 +21,9 @@ import requests
 
 from bench import prices, report_dicomweb
 from bench.counting import Meter
-from bench.handler import FRAMES, INSTANCE, JSON, SERIES, STUDIES, Call, invoke, render_here
+from bench.handler import FRAMES, INSTANCE, JSON, SERIES, STUDIES, Call, invoke, quiet_logs, render_here
 from bench.servers import DICOMWEB_PLUGIN, cpu_seconds, missing, orthanc
-from bench.studies import HOSPITAL, CtSeries, load_orthanc, load_sans_film, study_date, worklist
+from bench.studies import HOSPITAL, CtSeries, index_alone, load_orthanc, load_sans_film, study_date, worklist
 from tests.platform import RunningPlatform, temporary_platform
 
 WARM_UP = 3
@@ -101,10 +101,12 @@ def main(arguments: list[str] | None = None) -> int:
             load_orthanc(peer.http_port, worklist(options.studies))
             load_orthanc(peer.http_port, ct.bodies())
             _say("loading Sans Film")
-            load_sans_film(worklist(options.studies))
+            index_alone(worklist(options.studies))
+            _say("loading the series")
             load_sans_film(ct.bodies())
             _wait_until_indexed(options.studies, ct, options.slices)
             render_here()
+            quiet_logs()
             results = []
             for case in cases(options.studies, ct):
                 count = max(3, round(options.requests * case.share))
@@ -122,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
 def _wait_until_indexed(studies: int, ct: CtSeries, slices: int) -> None:

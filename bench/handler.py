@@ -92,6 +92,13 @@ def render_here() -> None:
     wiring.renderer = lambda: renderer  # type: ignore[assignment]
 
 
+def quiet_logs() -> None:
+    """Log lines are still made, which is part of a request, but not shown."""
+    for service in ("api", "rendered"):
+        for handler in wiring.logger(service).handlers:
+            handler.stream = io.StringIO()  # type: ignore[attr-defined]
+
+
 def invoke(event: dict[str, Any]) -> dict[str, Any]:
     """The handler's answer."""
     answer: dict[str, Any] = app(event, SimpleNamespace(aws_request_id="bench"))

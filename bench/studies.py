@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -14,7 +15,10 @@ from pydicom import dcmread
 from bench.data import write_ct_series
 from chalicelib import wiring
 from chalicelib.archive.index_instance import read_object
-from chalicelib.archive.store import ReceivedInstance, store_instance
+from chalicelib.archive.model import InstanceKeys, ObjectHead
+from chalicelib.archive.store import ReceivedInstance, instance_object_key, store_instance
+from chalicelib.dicom.elements import BytesSource
+from chalicelib.dicom.part10 import identify, open_data_set
 from tests.dicom_files import data_set, part10
 
 HOSPITAL = "hopital-nord"
@@ -74,11 +78,26 @@ def load_sans_film(bodies: Iterator[bytes]) -> None:
         store_instance(objects, ReceivedInstance(HOSPITAL, body, "bench"))
 
 
-def index_here(object_keys: list[str]) -> None:
-    """Index in this process, a series at a time."""
-    writer, objects = wiring.index_writer(), wiring.object_store()
-    records = [read_object(objects, key).record for key in object_keys]
-    writer.add_instances([record for record in records if record])
+class _InMemory:
+    """As much of an object store as the indexer reads an instance from."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read_with_head(self, key: str, offset: int, length: int) -> tuple[ObjectHead, bytes]:
+        return ObjectHead(key, len(self._body), 0), self._body[offset : offset + length]
+
+
+def index_alone(bodies: Iterator[bytes]) -> None:
+    """Write the index of instances that are not stored: enough for searches, and quick."""
+    writer = wiring.index_writer()
+    for body in bodies:
+        found = identify(open_data_set(BytesSource(body)))
+        keys = InstanceKeys(HOSPITAL, found.study_instance_uid, found.series_instance_uid, found.sop_instance_uid)
+        key = instance_object_key(keys, hashlib.sha256(body).hexdigest())
+        record = read_object(_InMemory(body), key).record  # type: ignore[arg-type]
+        assert record is not None
+        writer.add_instances([record])
 
 
 def load_orthanc(http_port: int, bodies: Iterator[bytes]) -> None:

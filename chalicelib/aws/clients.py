@@ -26,6 +26,8 @@ def client(name: str, attempts: int = 5) -> Any:
                 retries={"mode": "standard", "total_max_attempts": attempts},
                 max_pool_connections=32,
                 tcp_keepalive=True,
+                # Half of what a transaction of the index costs here; the service checks the same.
+                parameter_validation=name != "dynamodb",
             )
             _clients[name, attempts] = _session().client(name, config=config)
         return _clients[name, attempts]

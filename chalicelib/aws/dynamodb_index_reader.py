@@ -96,12 +96,12 @@ class DynamoDBIndexReader:
 
     def studies_by_patient_id(self, hospital: str, patient_id: str) -> Iterator[StudyRecord]:
         """Studies with exactly that Patient ID, newest first."""
-        return self._studies(self._index_keys(BY_PATIENT, "gsi2pk", shape.by_patient_pk(hospital, patient_id)))
+        return self._listed(BY_PATIENT, "gsi2pk", shape.by_patient_pk(hospital, patient_id))
 
     def studies_by_accession_number(self, hospital: str, accession_number: str) -> Iterator[StudyRecord]:
         """Studies with exactly that Accession Number, newest first."""
         pk = shape.by_accession_pk(hospital, accession_number)
-        return self._studies(self._index_keys(BY_ACCESSION, "gsi3pk", pk))
+        return self._listed(BY_ACCESSION, "gsi3pk", pk)
 
     def studies_by_name_token(self, hospital: str, prefix: str) -> Iterator[StudyRecord]:
         """Studies by a folded name component's beginning; a prefix of fewer than 3 characters finds only itself."""
@@ -133,8 +133,8 @@ class DynamoDBIndexReader:
         """Items of a partition whose sort key begins so, read consistently."""
         return beginning_with(self._client, self._table, pk, beginning, projection, limit)
 
-    def _index_keys(self, index: str, partition_key: str, pk: str) -> Iterator[str]:
-        """Partition keys of studies that a GSI lists, newest first."""
+    def _listed(self, index: str, partition_key: str, pk: str) -> Iterator[StudyRecord]:
+        """Studies that a GSI lists, newest first; a table made when it held keys alone is asked once more."""
         items = query(
             self._client,
             TableName=self._table,
@@ -144,7 +144,11 @@ class DynamoDBIndexReader:
             ScanIndexForward=False,
             Limit=STUDIES_PER_PAGE,
         )
-        return (item["pk"]["S"] for item in items)
+        for item in items:
+            if "attributes" in item:
+                yield shape.study_record(item)
+            else:
+                yield from self._studies([item["pk"]["S"]])
 
     def _studies(self, pks: Iterable[str]) -> Iterator[StudyRecord]:
         """Studies in the order given; those that are gone by now are left out."""

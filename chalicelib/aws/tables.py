@@ -34,8 +34,8 @@ INDEX = TableSchema(
     "index",
     (
         Gsi(BY_DATE, ("gsi1pk", "S"), ("date_key", "S"), "ALL"),
-        Gsi(BY_PATIENT, ("gsi2pk", "S"), ("date_key", "S"), "KEYS_ONLY"),
-        Gsi(BY_ACCESSION, ("gsi3pk", "S"), ("date_key", "S"), "KEYS_ONLY"),
+        Gsi(BY_PATIENT, ("gsi2pk", "S"), ("date_key", "S"), "ALL"),
+        Gsi(BY_ACCESSION, ("gsi3pk", "S"), ("date_key", "S"), "ALL"),
         Gsi(CONFLICTS, ("gsi4pk", "S"), ("received_at_ms", "N"), "ALL"),
     ),
 )
