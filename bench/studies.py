@@ -26,6 +26,7 @@ ROOT = "1.2.826.0.1.3680043.10.1558"
 SURNAMES = ("DUPONT", "DUPOND", "MARTIN", "BERNARD", "LEFEVRE", "MOREAU", "GARCIA", "ROUX", "FOURNIER", "GIRARD")
 FIRST_NAMES = ("Marie", "Paul", "Anne", "Louis", "Zoe", "Hugo", "Lea")
 STUDIES_A_DAY = 4
+LOADERS = 6
 FIRST_DATE = date(2024, 1, 1)
 
 
@@ -91,7 +92,8 @@ class _InMemory:
 def index_alone(bodies: Iterator[bytes]) -> None:
     """Write the index of instances that are not stored: enough for searches, and quick."""
     writer = wiring.index_writer()
-    for body in bodies:
+
+    def index(body: bytes) -> None:
         found = identify(open_data_set(BytesSource(body)))
         keys = InstanceKeys(HOSPITAL, found.study_instance_uid, found.series_instance_uid, found.sop_instance_uid)
         key = instance_object_key(keys, hashlib.sha256(body).hexdigest())
@@ -99,14 +101,18 @@ def index_alone(bodies: Iterator[bytes]) -> None:
         assert record is not None
         writer.add_instances([record])
 
+    with ThreadPoolExecutor(LOADERS) as loaders:
+        for _ in loaders.map(index, bodies):
+            pass
+
 
 def load_orthanc(http_port: int, bodies: Iterator[bytes]) -> None:
-    """Upload, four at a time."""
+    """Upload."""
     session = requests.Session()
 
     def upload(body: bytes) -> Any:
         session.post(f"http://127.0.0.1:{http_port}/instances", data=body, timeout=60).raise_for_status()
 
-    with ThreadPoolExecutor(4) as uploads:
+    with ThreadPoolExecutor(LOADERS) as uploads:
         for _ in uploads.map(upload, bodies):
             pass
