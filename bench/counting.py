@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib.aws.clients import client
@@ -26,10 +26,22 @@ class Meter:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         for service in ("s3", "dynamodb", "sqs"):
-            events = client(service).meta.events
-            events.register("before-send", self._sent)
-            events.register("before-parameter-build", self._asked)
-            events.register("after-call", self._answered)
+            for name, hook in self._hooks:
+                client(service).meta.events.register(name, hook)
+
+    @property
+    def _hooks(self) -> list[tuple[str, Callable[..., None]]]:
+        return [
+            ("before-send", self._sent),
+            ("before-parameter-build", self._asked),
+            ("after-call", self._answered),
+        ]
+
+    def close(self) -> None:
+        """Count no longer: counting costs CPU."""
+        for service in ("s3", "dynamodb", "sqs"):
+            for name, hook in self._hooks:
+                client(service).meta.events.unregister(name, hook)
 
     def _sent(self, event_name: str, request: Any, **_: Any) -> None:
         self.counts[event_name.split(".", 1)[1]] += 1

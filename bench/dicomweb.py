@@ -111,15 +111,15 @@ def main(arguments: list[str] | None = None) -> int:
             for case in cases(options.studies, ct):
                 count = max(3, round(options.requests * case.share))
                 theirs = _measure_peer(case, peer.http_port, peer.process_ids, count)
-                mine = _measure_here(case, Meter(), count)
+                mine = _measure_here(case, count)
                 mine = _measure_edge(case, mine, platform, count)
                 results.append((case, mine, theirs))
                 _say(
                     f"{case.name}: {mine.cpu_ms:.1f} ms, Orthanc {theirs.cpu_ms:.1f} ms, {mine.status}/{theirs.status}"
                 )
-    report = report_dicomweb.table(results, options.studies, options.slices)
-    print(report)
-    (Path(__file__).parent / "results/dicomweb.md").write_text(report)
+            report = report_dicomweb.table(results, options.studies, options.slices)
+            print(report, flush=True)
+            (Path(__file__).parent / "results/dicomweb.md").write_text(report)
     return 0
 
 
@@ -170,26 +170,28 @@ def _measure_peer(case: Case, port: int, process_ids: tuple[int, ...], count: in
     return Measured(cpu_ms, *_percentiles(times), status, size)
 
 
-def _measure_here(case: Case, meter: Meter, count: int) -> Measured:
-    """CPU of this process: API handler, and the renderer where it takes part."""
+def _measure_here(case: Case, count: int) -> Measured:
+    """CPU of this process: API handler, and the renderer where it takes part; then what it asks of AWS."""
     event = case.call.event()
     for _ in range(WARM_UP):
         answer = invoke(event)
-    meter.counts.clear()
     times, cpu = [], time.process_time()
     for _ in range(count):
         began = time.perf_counter()
         invoke(event)
         times.append(time.perf_counter() - began)
     cpu_s = (time.process_time() - cpu) / count
+    meter = Meter()
+    invoke(event)
+    meter.close()
     counted = prices.Counted(
         cpu_s,
-        meter.of_service("dynamodb") / count,
-        meter.counts["read units"] / count,
-        meter.counts["write units"] / count,
-        meter.total("s3.GetObject", "s3.HeadObject") / count,
-        meter.total("s3.PutObject", "s3.CopyObject", "s3.ListObjectsV2") / count,
-        meter.of_service("sqs") / count,
+        meter.of_service("dynamodb"),
+        meter.counts["read units"],
+        meter.counts["write units"],
+        meter.total("s3.GetObject", "s3.HeadObject"),
+        meter.total("s3.PutObject", "s3.CopyObject", "s3.ListObjectsV2"),
+        meter.of_service("sqs"),
     )
     p50, _ = _percentiles(times)
     return Measured(cpu_s * 1000, 0, 0, answer["statusCode"], 0, counted, p50)

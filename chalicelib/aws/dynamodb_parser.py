@@ -14,25 +14,26 @@ from botocore.parsers import JSONParser, ResponseParserFactory
 _NESTED = frozenset({"BS", "L", "M"})
 
 
-class _JsonParser(JSONParser):  # type: ignore[misc]
+class _JsonParser(JSONParser):
     """Takes maps of attribute values as they are; what holds others, or is not as documented, goes the long way."""
 
     def _handle_map(self, shape: Any, value: Any) -> Any:
+        long_way: Any = super()
         if shape.value.name != "AttributeValue":
-            return super()._handle_map(shape, value)
+            return long_way._handle_map(shape, value)
         item = {}
         for name, attribute in value.items():
             ((kind, content),) = attribute.items()
             if kind == "B":
                 item[name] = {"B": b64decode(content)}
             elif kind in _NESTED:
-                return super()._handle_map(shape, value)
+                return long_way._handle_map(shape, value)
             else:
                 item[name] = attribute
         return item
 
 
-class ParserFactory(ResponseParserFactory):  # type: ignore[misc]
+class ParserFactory(ResponseParserFactory):
     """botocore's session component `response_parser_factory`."""
 
     def create_parser(self, protocol_name: str) -> Any:
