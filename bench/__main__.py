@@ -1,4 +1,7 @@
-"""`python -m bench`: benchmarks against peers on this machine; prints a table and writes it to bench/results/."""
+"""`python -m bench`: benchmarks against peers on this machine; prints tables and writes them to bench/results/.
+
+C-STORE, header to DICOM JSON, the cost of an exam, DICOMweb; each is a module of its own that runs alone as well.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import c_store
+from bench import c_store, dicomweb, exam_cost, header_json, stow_rs
 from bench.c_store import Result
 
 RESULTS = Path(__file__).parent / "results"
@@ -26,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(report)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "c_store.md").write_text(report)
-    return 0 if results else 1
+    header_json.main(options.repeats)
+    exam_cost.main(exam_cost.INSTANCES)
+    stow_rs.main(options.instances)
+    return dicomweb.main([]) or (0 if results else 1)
 
 
 def _report(results: list[Result], notes: list[str], instances: int, repeats: int) -> str:

@@ -13,7 +13,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,17 @@ from bench import prices, report_dicomweb
 from bench.counting import Meter
 from bench.handler import FRAMES, INSTANCE, JSON, SERIES, STUDIES, Call, invoke, quiet_logs, render_here
 from bench.servers import DICOMWEB_PLUGIN, cpu_seconds, missing, orthanc
-from bench.studies import HOSPITAL, CtSeries, index_alone, load_orthanc, load_sans_film, study_date, worklist
+from bench.studies import (
+    HOSPITAL,
+    CtSeries,
+    index_alone,
+    index_series,
+    load_orthanc,
+    load_sans_film,
+    study_date,
+    worklist,
+)
+from tests.emulator import create_cloud, running_emulator
 from tests.platform import RunningPlatform, temporary_platform
 
 WARM_UP = 3
@@ -88,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--slices", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=100)
+    parser.add_argument("--handler-only", action="store_true", help="the handlers over an emulator, without an edge")
     options = parser.parse_args(arguments)
     if missing("Orthanc") or not DICOMWEB_PLUGIN.exists():
         print("Orthanc or its DICOMweb plugin (packages orthanc, orthanc-dicomweb) is not installed.", file=sys.stderr)
@@ -95,16 +107,18 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="sansfilm-bench-") as scratch:
         folder = Path(scratch)
         ct = CtSeries(folder / "ct", options.slices)
-        with temporary_platform(SANSFILM_STUDY_QUIET_S="5") as platform, orthanc(folder, dicomweb=True) as peer:
-            os.environ.update(platform.environment())
+        with _archive(options.handler_only) as platform, orthanc(folder, dicomweb=True) as peer:
             _say("loading Orthanc")
             load_orthanc(peer.http_port, worklist(options.studies))
             load_orthanc(peer.http_port, ct.bodies())
             _say("loading Sans Film")
             index_alone(worklist(options.studies))
             _say("loading the series")
-            load_sans_film(ct.bodies())
-            _wait_until_indexed(options.studies, ct, options.slices)
+            keys = load_sans_film(ct.bodies())
+            if platform:
+                _wait_until_indexed(options.studies, ct, options.slices)
+            else:
+                index_series(keys)
             render_here()
             quiet_logs()
             results = []
@@ -112,7 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
                 count = max(3, round(options.requests * case.share))
                 theirs = _measure_peer(case, peer.http_port, peer.process_ids, count)
                 mine = _measure_here(case, count)
-                mine = _measure_edge(case, mine, platform, count)
+                if platform:
+                    mine = _measure_edge(case, mine, platform, count)
                 results.append((case, mine, theirs))
                 _say(
                     f"{case.name}: {mine.cpu_ms:.1f} ms, Orthanc {theirs.cpu_ms:.1f} ms, {mine.status}/{theirs.status}"
@@ -121,6 +136,19 @@ def main(arguments: list[str] | None = None) -> int:
             print(report, flush=True)
             (Path(__file__).parent / "results/dicomweb.md").write_text(report)
     return 0
+
+
+@contextmanager
+def _archive(handler_only: bool) -> Iterator[RunningPlatform | None]:
+    """A platform, or only an emulator with what the handlers need; this process's settings lead there."""
+    if handler_only:
+        with running_emulator() as emulator:
+            os.environ.update(create_cloud(emulator).environment())
+            yield None
+    else:
+        with temporary_platform(SANSFILM_STUDY_QUIET_S="5") as platform:
+            os.environ.update(platform.environment())
+            yield platform
 
 
 def _say(text: str) -> None:

@@ -27,6 +27,8 @@ from chalicelib.archive.index_instance import index_objects
 from chalicelib.archive.store import ReceivedInstance, store_instance
 from tests.emulator import create_cloud, running_emulator
 
+INSTANCES = 210
+"""Of an average exam of the region."""
 BATCH = 50
 """infra/cdk/archive_stack.py."""
 INDEX_MEMORY_MB, STUDY_READY_MEMORY_MB = 2048, 3008
@@ -126,4 +128,4 @@ def _of_parallel_reads(counted: prices.Counted) -> prices.Counted:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 210)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else INSTANCES)

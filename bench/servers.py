@@ -13,9 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.access.model import Role
+from chalicelib.access.sessions import Identity, issue_session
+from chalicelib.archive.scope import Scope
 from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+from chalicelib.aws.kms_session_signer import KmsSessionSigner
+from chalicelib.settings import Settings
 from localstack.region import APPLICATION_ENTITIES, HOSPITALS
-from tests.emulator import create_cloud, free_port, running_emulator
+from tests.emulator import Cloud, create_cloud, free_port, running_emulator
 
 # Without it DCMTK and Orthanc wait for delayed acknowledgements, and every figure against them would be an artefact.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
@@ -31,6 +36,8 @@ class Server:
     process_ids: tuple[int, ...]
     helper_process_ids: tuple[int, ...] = ()
     """Processes that stand for cloud services."""
+    stow_rs_url: str = ""
+    http_headers: tuple[tuple[str, str], ...] = ()
     http_port: int = 0
 
 
@@ -44,17 +51,33 @@ def sans_film(folder: Path) -> Iterator[Server]:
             registry.put_hospital(hospital)
         for application_entity in APPLICATION_ENTITIES:
             registry.put_application_entity(application_entity)
-        port = free_port()
+        port, http_port = free_port(), free_port()
         environment = {
             **os.environ,
             **cloud.environment(),
             "SANSFILM_DICOM_PORT": str(port),
-            "SANSFILM_INGEST_HTTP_PORT": str(free_port()),
+            "SANSFILM_INGEST_HTTP_PORT": str(http_port),
         }
         assert emulator.process is not None
         with _process([sys.executable, "-m", "scp_fargate"], environment, folder) as process:
             processes = (process.pid, *children(process.pid))
-            yield Server("Sans Film ingest", port, "SANSFILM", processes, (emulator.process.pid,))
+            yield Server(
+                "Sans Film ingest",
+                port,
+                "SANSFILM",
+                processes,
+                (emulator.process.pid,),
+                f"http://127.0.0.1:{http_port}/dicomweb/studies",
+                (("Authorization", f"Bearer {_gateway_token(cloud, registry)}"),),
+            )
+
+
+def _gateway_token(cloud: Cloud, registry: DynamoDBRegistry) -> str:
+    hospital = HOSPITALS[0].hospital_id
+    identity = Identity("bench", "Bench", Role.GATEWAY, hospital, Scope(hospitals=(hospital,)))
+    signer = KmsSessionSigner(cloud.client("kms"), cloud.settings["session_key_id"])
+    issuer = Settings.from_env(cloud.environment()).public_url
+    return issue_session(registry, signer, identity, issuer=issuer, lifetime_s=3600)[0]
 
 
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -85,7 +108,9 @@ def orthanc(folder: Path, *, fsync: bool = True, dicomweb: bool = False) -> Iter
         )
     )
     with _process(["Orthanc", str(configuration)], ENVIRONMENT, folder) as process:
-        yield Server("Orthanc", port, "ORTHANC", (process.pid,), http_port=http_port)
+        url = f"http://127.0.0.1:{http_port}/dicom-web/studies"
+        name = "Orthanc" if fsync else "Orthanc, no fsync"
+        yield Server(name, port, "ORTHANC", (process.pid,), stow_rs_url=url, http_port=http_port)
 
 
 @contextmanager

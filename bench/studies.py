@@ -14,6 +14,7 @@ from pydicom import dcmread
 
 from bench.data import write_ct_series
 from chalicelib import wiring
+from chalicelib.archive import series_metadata
 from chalicelib.archive.index_instance import read_object
 from chalicelib.archive.model import InstanceKeys, ObjectHead
 from chalicelib.archive.store import ReceivedInstance, instance_object_key, store_instance
@@ -72,11 +73,20 @@ class CtSeries:
         return (path.read_bytes() for path in self.paths)
 
 
-def load_sans_film(bodies: Iterator[bytes]) -> None:
-    """Store in the archive bucket; who listens to its events indexes."""
+def load_sans_film(bodies: Iterator[bytes]) -> list[str]:
+    """Store in the archive bucket, whose events tell the index; return the keys."""
     objects = wiring.ingest_object_store()
-    for body in bodies:
-        store_instance(objects, ReceivedInstance(HOSPITAL, body, "bench"))
+    return [store_instance(objects, ReceivedInstance(HOSPITAL, body, "bench")).object_key for body in bodies]
+
+
+def index_series(object_keys: list[str]) -> None:
+    """What the Lambdas do with a series: index it, and make its metadata once its study is quiet."""
+    objects, reader, writer = wiring.object_store(), wiring.index_reader(), wiring.index_writer()
+    records = [record for key in object_keys if (record := read_object(objects, key).record)]
+    writer.add_instances(records)
+    study = reader.study(HOSPITAL, records[0].keys.study_instance_uid)
+    assert study is not None
+    series_metadata.build(reader, writer, objects, study, wiring.settings().public_url)
 
 
 class _InMemory:
