@@ -6,6 +6,7 @@ from chalice.app import Chalice
 
 from chalicelib.web import (
     authorizer,
+    capabilities,
     contacts,
     ledger,
     middleware,
@@ -18,6 +19,7 @@ from chalicelib.web import (
     wado_rs,
     wado_rs_metadata,
     wado_rs_rendered,
+    wado_uri,
 )
 
 app = Chalice(app_name="sansfilm")
@@ -38,5 +40,7 @@ for area in (
     wado_rs,
     wado_rs_metadata,
     wado_rs_rendered,
+    wado_uri,
+    capabilities,
 ):
     app.register_blueprint(area.routes)

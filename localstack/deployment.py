@@ -120,7 +120,7 @@ def _put_gateway_responses(settings: LocalSettings) -> None:
     api = client(settings, "apigateway")
     for response_type in gateway_responses.RESPONSE_TYPES:
         api.put_gateway_response(
-            restApiId=outputs["RestApiId"], responseType=response_type, **gateway_responses.for_api()
+            restApiId=outputs["RestApiId"], responseType=response_type, **gateway_responses.for_api(response_type)
         )
     api.create_deployment(restApiId=outputs["RestApiId"], stageName=outputs["RestApiStage"])
 

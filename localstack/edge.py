@@ -55,7 +55,7 @@ class Origins:
             return await self.health.handle(request)
         if is_for_ingest(request.method, request.rel_url.raw_path):
             return await self.ingest.handle(request)
-        if path.startswith(("/dicomweb/", "/api/")):
+        if path == "/dicomweb" or path.startswith(("/dicomweb/", "/api/")):
             return await self.api.handle(request)
         if path.startswith("/objects/"):
             return await self.objects.handle(request)

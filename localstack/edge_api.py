@@ -49,6 +49,36 @@ def authorization(headers: Mapping[str, str], cookies: Mapping[str, str], method
     return f"Bearer {token}"
 
 
+NOT_SENT = frozenset({"host", "cookie", "authorization", "content-length", "expect", "x-forwarded-for"})
+NOT_ANSWERED = frozenset({"content-length", "date", "server"})
+
+
+def headers_to_origin(request: web.Request) -> CIMultiDict[str]:
+    """Headers that an origin behind the edge gets: who asks, and from where, as the edge knows it.
+
+    Raises
+    ------
+    web.HTTPForbidden
+        See `authorization`.
+    """
+    headers = forwarded_headers(request.headers, NOT_SENT)
+    granted = authorization(request.headers, request.cookies, request.method)
+    if granted is not None:
+        headers["Authorization"] = granted
+    headers["X-Forwarded-For"] = headers["X-Viewer-Address"] = request.remote or ""
+    headers["X-Request-Id"] = request[REQUEST_ID]
+    return headers
+
+
+def headers_to_caller(answer: ClientResponse) -> CIMultiDict[str]:
+    """Headers that a caller gets of an origin's answer; never cached unless the origin says so."""
+    headers = forwarded_headers(answer.headers, NOT_ANSWERED)
+    for name in [name for name in headers if name.lower().startswith(("access-control-", "x-amz"))]:
+        del headers[name]
+    headers.setdefault("Cache-Control", "no-store")
+    return headers
+
+
 class ApiOrigin:
     """Passes requests to the REST API with their raw path."""
 
@@ -56,8 +86,6 @@ class ApiOrigin:
     RESPONSE_LIMIT_BYTES = 6 * 1024 * 1024
     """Of what a function returns, in which a body is base64 text."""
     TIMEOUT_S = 29
-    _NOT_SENT = frozenset({"host", "cookie", "authorization", "content-length", "expect", "x-forwarded-for"})
-    _NOT_ANSWERED = frozenset({"content-length", "date", "server"})
 
     def __init__(self, session: ClientSession, api_url: str) -> None:
         self._session = session
@@ -65,14 +93,8 @@ class ApiOrigin:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request of /dicomweb or /api."""
-        headers = forwarded_headers(request.headers, self._NOT_SENT)
-        granted = authorization(request.headers, request.cookies, request.method)
-        if granted is not None:
-            headers["Authorization"] = granted
+        headers = headers_to_origin(request)
         headers.setdefault("Accept", "*/*")
-        headers["X-Forwarded-For"] = request.remote or ""
-        headers["X-Viewer-Address"] = request.remote or ""
-        headers["X-Request-Id"] = request[REQUEST_ID]
         try:
             body = BytesIO(await request.read()) if request.can_read_body else None
         except web.HTTPRequestEntityTooLarge:
@@ -95,8 +117,4 @@ class ApiOrigin:
         body = await answer.read()
         if len(body) * 4 // 3 > self.RESPONSE_LIMIT_BYTES:
             raise web.HTTPBadGateway(reason="The answer is larger than a function may return (6 MB).")
-        headers = forwarded_headers(answer.headers, self._NOT_ANSWERED)
-        for name in [name for name in headers if name.lower().startswith(("access-control-", "x-amz"))]:
-            del headers[name]
-        headers.setdefault("Cache-Control", "no-store")
-        return web.Response(body=body, status=answer.status, headers=headers)
+        return web.Response(body=body, status=answer.status, headers=headers_to_caller(answer))

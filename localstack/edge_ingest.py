@@ -7,7 +7,7 @@ import re
 from aiohttp import ClientConnectionError, ClientError, ClientSession, web
 from yarl import URL
 
-from localstack.edge_api import REQUEST_ID, authorization, forwarded_headers
+from localstack.edge_api import headers_to_caller, headers_to_origin
 
 PATHS = re.compile(r"/dicomweb/studies(?:/.*)?|/api/hospitals/[^/]+/application-entities/[^/]+/echo")
 
@@ -23,29 +23,21 @@ def is_for_ingest(method: str, path: str) -> bool:
 class IngestOrigin:
     """Passes requests to the HTTP port of the ingest service."""
 
-    _NOT_SENT = frozenset({"host", "cookie", "authorization", "expect", "x-forwarded-for"})
-    _NOT_ANSWERED = frozenset({"content-length", "date", "server"})
-
     def __init__(self, session: ClientSession, ingest_url: str) -> None:
         self._session = session
         self._ingest_url = ingest_url
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request that `is_for_ingest`."""
-        headers = forwarded_headers(request.headers, self._NOT_SENT)
-        granted = authorization(request.headers, request.cookies, request.method)
-        if granted is not None:
-            headers["Authorization"] = granted
-        headers["X-Forwarded-For"] = request.remote or ""
-        headers["X-Request-Id"] = request[REQUEST_ID]
+        headers = headers_to_origin(request)
+        if request.content_length is not None:
+            headers["Content-Length"] = str(request.content_length)
         url = URL(self._ingest_url + request.raw_path, encoded=True)
         body = request.content if request.body_exists else None
         try:
             async with self._session.post(url, headers=headers, data=body, allow_redirects=False) as answer:
                 content = await answer.content.read()
-                own = forwarded_headers(answer.headers, self._NOT_ANSWERED)
-                own.setdefault("Cache-Control", "no-store")
-                return web.Response(body=content, status=answer.status, headers=own)
+                return web.Response(body=content, status=answer.status, headers=headers_to_caller(answer))
         except ClientConnectionError:
             raise web.HTTPBadGateway(reason="The ingest service did not answer; send again.") from None
         except ClientError:

@@ -7,6 +7,7 @@ top level passes through piece by piece, so that an instance may be larger than 
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ TRANSFER_SYNTAX_OF_MEDIA_TYPE = {
     "video/mp4": "1.2.840.10008.1.2.4.102",
 }
 """Transfer syntax of a frame whose media type names none (PS3.18 tables 8.7.3-3 to 8.7.3-5)."""
+_TAG = re.compile("[0-9A-Fa-f]{8}")
 _NO_GROUPS = frozenset({0x0000, 0x0002, 0xFFFE})
 """Groups that a data set does not have (PS3.5 7.8, 7.5)."""
 _NATIVE = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
@@ -109,12 +111,9 @@ def write_data_set(data_set: DicomJson, find: Find, write: Write) -> None:
 
 
 def _number(tag: str) -> int:
-    try:
-        if len(tag) == 8:
-            return _of_data_set(int(tag, 16))
-    except ValueError:
-        pass
-    raise Malformed("A key is not a tag.")
+    if not _TAG.fullmatch(tag):
+        raise Malformed("A key is not a tag.")
+    return _of_data_set(int(tag, 16))
 
 
 def _of_data_set(number: int) -> int:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.errors import BadRequest, NotAcceptable
 
 MULTIPART = "multipart/related"
 ANY_SYNTAX = "*"
+MAXIMUM_RANGES = 100
+_LOWER = 1e-6
+"""Quality of what the header accepts beside that of the query parameter: less than any that can be written."""
 
 _WORD = r"[^\s\",;=]+"
 _RANGE = re.compile(r"\s*([^\s\",;/]+)/([^\s\",;/]+)\s*")
-_PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?\s*')
+_PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?)?\s*')
+_QUALITY = re.compile(r"\d(\.\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class MediaRange:
     quality: float = 1.0
     bare: bool = False
     """`*/*` outside multipart: single and multiple parts are alike to the caller."""
+    less_wanted: tuple[MediaRange, ...] = ()
+    """Narrower elements of a lower quality, 0 included: they decide about what they name (RFC 9110 12.5.1)."""
 
     def covers(self, media_type: str, multipart: bool) -> bool:
         """Whether a representation of that type, wrapped or not, is accepted; transfer syntaxes apart."""
@@ -35,7 +41,12 @@ class MediaRange:
             return False
         main, _, sub = self.media_type.partition("/")
         offered_main, _, offered_sub = media_type.partition("/")
-        return main in ("*", offered_main) and sub in ("*", offered_sub)
+        is_named = main in ("*", offered_main) and sub in ("*", offered_sub)
+        return is_named and not any(each.covers(media_type, multipart) for each in self.less_wanted)
+
+    @property
+    def _breadth(self) -> int:
+        return self.media_type.count("*") + self.bare
 
 
 @dataclass(frozen=True)
@@ -71,29 +82,21 @@ def _parse_one(text: str, position: int) -> tuple[MediaRange, int]:
     while parameter := _PARAMETER.match(text, position):
         if parameter[1]:
             quoted = parameter[2]
-            value = parameter[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            value = parameter[3] or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
             parameters.setdefault(parameter[1].lower(), value)
         position = parameter.end()
-    try:
-        quality = min(1.0, max(0.0, float(parameters.get("q", "1"))))
-    except ValueError:
-        raise BadRequest("The Accept header has a malformed q value.") from None
-    multipart = media_type == MULTIPART
-    part_type = parameters.get("type", "*/*").lower() if multipart else media_type
-    return (
-        MediaRange(
-            part_type,
-            multipart,
-            parameters.get("transfer-syntax", ""),
-            0.0 if quality != quality else quality,
-            bare=media_type == "*/*",
-        ),
-        position,
-    )
+    quality = parameters.get("q", "1")
+    if not _QUALITY.fullmatch(quality):
+        raise BadRequest("The Accept header has a malformed q value.")
+    multipart = media_type in (MULTIPART, "multipart/*")
+    part_type = parameters.get("type", "*/*").strip().lower() if multipart else media_type
+    syntax = parameters.get("transfer-syntax", "").strip()
+    found = MediaRange(part_type, multipart, syntax, min(1.0, float(quality)), bare=media_type == "*/*")
+    return found, position
 
 
 def parse_accept(header: str) -> list[MediaRange]:
-    """Elements of an Accept header, most wanted first; equally wanted ones as the caller ordered them.
+    """Elements of an Accept header that are wanted at all, most wanted first; equally wanted ones as they are listed.
 
     Raises
     ------
@@ -102,32 +105,66 @@ def parse_accept(header: str) -> list[MediaRange]:
 
     >>> [r.media_type for r in parse_accept('image/png;q=0.5, multipart/related; type="application/dicom"')]
     ['application/dicom', 'image/png']
+    >>> [r.covers("image/gif", False) for r in parse_accept("image/gif;q=0, image/*")]
+    [False]
     """
     ranges: list[MediaRange] = []
     position = 0
     while position < len(text := header.strip()):
-        if text[position] == ",":
+        if text[position] == "," or text[position].isspace():
             position += 1
             continue
-        if text[position].isspace():
-            position += 1
-            continue
+        if len(ranges) == MAXIMUM_RANGES:
+            raise BadRequest(f"The Accept header lists more than {MAXIMUM_RANGES} media types.")
         media_range, position = _parse_one(text, position)
         ranges.append(media_range)
         if position < len(text) and text[position] != ",":
             raise BadRequest("The Accept header is malformed.")
     if not ranges:
         ranges.append(MediaRange("*/*", bare=True))
-    return sorted((r for r in ranges if r.quality > 0), key=lambda r: -r.quality)
+    wanted = [_with_exceptions(each, ranges) for each in ranges if each.quality > 0]
+    return sorted(wanted, key=lambda each: -each.quality)
+
+
+def _with_exceptions(media_range: MediaRange, ranges: Sequence[MediaRange]) -> MediaRange:
+    narrower = tuple(
+        each
+        for each in ranges
+        if each.quality < media_range.quality and each._breadth < media_range._breadth and not each.transfer_syntax
+    )
+    return replace(media_range, less_wanted=narrower) if narrower else media_range
 
 
 def accepted(header: str, query: Mapping[str, Sequence[str]]) -> list[MediaRange]:
-    """What the caller accepts: the `accept` query parameter wins over the header (PS3.18 8.3.3.1)."""
-    values = query.get("accept")
+    """What the caller accepts: by the `accept` query parameter, else by the header (PS3.18 8.3.3.1, 8.7.8.1).
+
+    Raises
+    ------
+    BadRequest
+        See `parse_accept`.
+    NotAcceptable
+        If the `charset` query parameter (8.3.3.2) does not allow UTF-8.
+    """
+    check_character_set(query)
+    by_header = parse_accept(header)
     # A plus sign that was not percent-encoded arrives as a space.
-    return parse_accept(
-        ", ".join(re.sub(r"(?<=\w) (?=json|xml)", "+", value) for value in values) if values else header
-    )
+    text = ", ".join(re.sub(r"(?<=\w) (?=json|xml)", "+", value) for value in query.get("accept", ()))
+    if not text.strip(" ,"):
+        return by_header
+    by_query = parse_accept(text)
+    # The header only speaks where the parameter names nothing that there is.
+    return [*by_query, *(replace(each, quality=each.quality * _LOWER) for each in by_header)]
+
+
+def check_character_set(query: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a `charset` query parameter that leaves out UTF-8, in which all text is (PS3.18 8.8).
+
+    >>> check_character_set({"charset": ["iso-8859-1;q=0.5, UTF-8"]})
+    """
+    texts = [text for value in query.get("charset", ()) for text in value.split(",")]
+    names = {text.partition(";")[0].strip().lower() for text in texts}
+    if texts and not names & {"utf-8", "utf8", "*", "us-ascii", ""}:
+        raise NotAcceptable("Available: charset=utf-8.")
 
 
 def choose(ranges: Iterable[MediaRange], offers: Sequence[Representation]) -> Representation:

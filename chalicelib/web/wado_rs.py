@@ -7,7 +7,7 @@ from chalice.app import Blueprint, Response
 from chalicelib import wiring
 from chalicelib.archive import retrieve
 from chalicelib.web.authorizer import sessions_authorizer
-from chalicelib.web.http import handles_errors, path_value, problem
+from chalicelib.web.http import handles_errors, path_value
 from chalicelib.web.retrieving import (
     FRAMES,
     INSTANCE,
@@ -78,17 +78,3 @@ def retrieve_bulk_data(study: str, series: str, instance: str, path: str) -> Res
     return deliver(
         request, retrieve.retrieve_bulk_data(reader, objects, scope_of(request), uids, path_value(path), accept)
     )
-
-
-# What is not offered ----------------------------------------------------------------------------------------------
-
-
-def _not_allowed(**_: str) -> Response:
-    """405: instances are neither replaced nor deleted here; STOW-RS has its own server (D7)."""
-    return problem(405, "This resource can only be read.", {"Allow": "GET"})
-
-
-for _path in ("/dicomweb/studies", STUDY, SERIES, INSTANCE):
-    routes.route(
-        _path, methods=["POST", "PUT", "PATCH", "DELETE"], authorizer=sessions_authorizer, name=f"not_allowed{_path}"
-    )(_not_allowed)

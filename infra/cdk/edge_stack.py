@@ -33,7 +33,7 @@ from infra.cdk.tagging import tag_component
 from infra.lambda_build import ROOT
 
 SECURITY_HEADERS = ROOT / "viewer_static/security-headers.json"
-API_PATHS = ("/dicomweb/*", "/api/*")
+API_PATHS = ("/dicomweb", "/dicomweb/*", "/api/*")
 OBJECT_PATHS = ("/objects/*",)
 NOT_AT_CLOUDFRONT = ("/healthz", "*")
 """The first is the local platform's own, the second is the default behaviour."""

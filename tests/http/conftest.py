@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
+from chalice.local import MatchResult, RouteMatcher
 from chalice.test import Client
 from chalice.test import TestHTTPClient as HttpClient
 
@@ -20,13 +22,40 @@ HOSPITALS = ("nord", "sud")
 Issue = Callable[..., dict[str, str]]
 
 
+class GatewayRoutes(RouteMatcher):
+    """Routes as API Gateway matches them: a `{proxy+}` takes what no other resource or method does."""
+
+    def __init__(self, method: str) -> None:
+        self.greedy = sorted((route for route in app.routes if route.endswith("/{proxy+}")), key=len, reverse=True)
+        super().__init__([route for route, methods in app.routes.items() if method in methods and "+}" not in route])
+
+    def match_route(self, url: str) -> MatchResult:
+        try:
+            return super().match_route(url)
+        except ValueError:
+            path, _, query = url.partition("?")
+            for route in self.greedy:
+                prefix = route.removesuffix("{proxy+}")
+                if path.startswith(prefix) and path != prefix:
+                    return MatchResult(route, {"proxy": path.removeprefix(prefix).rstrip("/")}, parse_qs(query))
+            raise
+
+
+class GatewayClient(HttpClient):
+    """A client of the application behind what API Gateway does."""
+
+    def request(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
+        self._local_gateway.event_converter._route_matcher = GatewayRoutes(method.upper())
+        return super().request(method, path, headers, body)
+
+
 @pytest.fixture
 def http(cloud: Cloud) -> Iterator[HttpClient]:
     """Calls the application; the authorizer runs, but API Gateway's limits and encodings do not apply."""
     for hospital in HOSPITALS:
         wiring.registry().put_hospital(Hospital(hospital, f"Hôpital {hospital}"))
     with Client(app) as client:
-        yield client.http
+        yield GatewayClient(app, client.http._config)
 
 
 @pytest.fixture

@@ -112,9 +112,64 @@ def test_frames_have_the_media_type_of_their_syntax(syntax: str, media_type: str
 
 
 def test_spaces_of_the_query_parameter_are_kept_where_they_are_no_plus_sign() -> None:
-    (wanted,) = accepted("*/*", {"accept": ['multipart/related; type="application/dicom"; transfer-syntax=*']})
+    wanted = accepted("*/*", {"accept": ['multipart/related; type="application/dicom"; transfer-syntax=*']})[0]
     assert (wanted.media_type, wanted.transfer_syntax) == ("application/dicom", "*")
-    assert [r.media_type for r in accepted("*/*", {"accept": ["image/png", "image/jpeg"]})] == [
-        "image/png",
-        "image/jpeg",
-    ]
+    ranges = accepted("image/gif", {"accept": ["image/png;q=0.1", "image/jpeg"]})
+    assert [r.media_type for r in ranges] == ["image/jpeg", "image/png", "image/gif"]
+
+
+def test_the_header_speaks_where_the_query_parameter_names_nothing_that_there_is() -> None:
+    assert choose(accepted("image/png", {"accept": ["text/html"]}), JPEG_OR_PNG).media_type == "image/png"
+    with pytest.raises(NotAcceptable):
+        choose(accepted("image/gif", {"accept": ["text/html"]}), JPEG_OR_PNG)
+
+
+GIF_JPEG_PNG = [Representation(f"image/{name}") for name in ("gif", "jpeg", "png")]
+
+
+@pytest.mark.parametrize(
+    ("header", "chosen"),
+    [
+        ("image/gif;q=0, image/*", "image/jpeg"),
+        ("image/gif;q=0.1, image/jpeg;q=0.2, */*", "image/png"),
+        ("*/*;q=0.1, image/png;q=0.2", "image/png"),
+        ("IMAGE/PNG", "image/png"),
+        ("image/png;level=1;ext", "image/png"),
+        ("image/png;q=1.000,", "image/png"),
+        (",, image/png ;q=0.3,\timage/jpeg; Q=0.4", "image/jpeg"),
+    ],
+)
+def test_the_narrowest_element_decides(header: str, chosen: str) -> None:
+    assert choose(parse_accept(header), GIF_JPEG_PNG).media_type == chosen
+
+
+@pytest.mark.parametrize("header", ["*/*;q=0", "image/*;q=0, */*;q=0", "text/html", "image/png;q=0"])
+def test_nothing_may_be_left(header: str) -> None:
+    with pytest.raises(NotAcceptable, match="Available: image/gif, image/jpeg, image/png"):
+        choose(parse_accept(header), GIF_JPEG_PNG)
+
+
+@pytest.mark.parametrize("header", ["multipart/*", "multipart/related", "multipart/*; type=application/dicom"])
+def test_multipart_of_any_kind_is_related(header: str) -> None:
+    assert choose(parse_accept(header), DICOM[::-1]) == DICOM[0]
+
+
+def test_what_is_refused_in_parts_is_not_given_by_the_rest() -> None:
+    accept = parse_accept("multipart/related;type=application/dicom;q=0, */*;q=0.5")
+    assert choose(accept, DICOM) == DICOM[1]
+
+
+@pytest.mark.parametrize("header", ["a/b;q=-1", "a/b;q=nan", "a/b;q=1e0", "a/b;q=", ", ".join(["a/b"] * 101)])
+def test_what_is_no_quality_is_refused(header: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_accept(header)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "iso-8859-1, utf-8;q=0.5", "*"])
+def test_text_is_in_utf_8(charset: str) -> None:
+    assert accepted("image/png", {"charset": [charset]})
+
+
+def test_no_other_character_set_is_given() -> None:
+    with pytest.raises(NotAcceptable, match="utf-8"):
+        accepted("image/png", {"charset": ["iso-8859-1"]})
