@@ -68,7 +68,8 @@ def _data_set(
         if tag & 0x1FF00 == 0x10000 and tag & 0xFFFF >= 0x10:
             context.private_creators[tag] = str((attribute.get("Value") or [""])[0])
         elif tag == 0x00080005:
-            context.character_sets = tuple(text or "" for text in attribute.get("Value", ()))
+            values = attribute.get("Value", ())
+            context.character_sets = tuple(text if isinstance(text, str) else "" for text in values)
         elif tag == 0x00280103:
             context.signed_pixels = attribute.get("Value") == [1]
     return converted
