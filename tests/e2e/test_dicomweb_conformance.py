@@ -142,9 +142,7 @@ def test_every_method_is_answered(archive: Archive, operation: Operation) -> Non
         assert "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/studies/1.2/nothing", "/studies/%2e%2e/nothing"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/studies/1.2/nothing", "/studies/%2e%2e/nothing"])
 def test_what_there_is_not_is_a_problem(archive: Archive, path: str) -> None:
     answer = archive.session.get(archive.platform.dicomweb_url + path, timeout=30)
     assert answer.status_code == 404
