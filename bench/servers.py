@@ -24,6 +24,7 @@ from tests.emulator import Cloud, create_cloud, free_port, running_emulator
 
 # Without it DCMTK and Orthanc wait for delayed acknowledgements, and every figure against them would be an artefact.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+START_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def sans_film(folder: Path) -> Iterator[Server]:
             "SANSFILM_INGEST_HTTP_PORT": str(http_port),
         }
         assert emulator.process is not None
-        with _process([sys.executable, "-m", "scp_fargate"], environment, folder) as process:
+        with _process([sys.executable, "-m", "scp_fargate"], environment, folder, port, "SANSFILM") as process:
             processes = (process.pid, *children(process.pid))
             yield Server(
                 "Sans Film ingest",
@@ -107,7 +108,7 @@ def orthanc(folder: Path, *, fsync: bool = True, dicomweb: bool = False) -> Iter
             }
         )
     )
-    with _process(["Orthanc", str(configuration)], ENVIRONMENT, folder) as process:
+    with _process(["Orthanc", str(configuration)], ENVIRONMENT, folder, port, "ORTHANC") as process:
         url = f"http://127.0.0.1:{http_port}/dicom-web/studies"
         name = "Orthanc" if fsync else "Orthanc, no fsync"
         yield Server(name, port, "ORTHANC", (process.pid,), stow_rs_url=url, http_port=http_port)
@@ -119,7 +120,8 @@ def storescp(folder: Path) -> Iterator[Server]:
     port = free_port()
     output = folder / "storescp"
     output.mkdir()
-    with _process(["storescp", "--fork", "-od", str(output), str(port)], ENVIRONMENT, folder) as process:
+    command = ["storescp", "--fork", "-od", str(output), str(port)]
+    with _process(command, ENVIRONMENT, folder, port, "ANY-SCP") as process:
         yield Server("DCMTK storescp", port, "ANY-SCP", (process.pid,))
 
 
@@ -155,15 +157,25 @@ def peak_memory_mib(process_ids: tuple[int, ...]) -> int:
     return sum(peaks)
 
 
+def _answers(port: int, called_ae_title: str) -> bool:
+    """Whether a C-ECHO is answered: on a busy machine that takes a while."""
+    command = ["echoscu", "-q", "-to", "5", "-aet", "NORD_CT1", "-aec", called_ae_title, "127.0.0.1", str(port)]
+    return subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
 @contextmanager
-def _process(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    command: list[str], environment: dict[str, str], folder: Path, port: int, called_ae_title: str
+) -> Iterator[subprocess.Popen[bytes]]:
     root = Path(__file__).parent.parent
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=log)
     try:
-        time.sleep(6)
-        if process.poll() is not None:
-            raise RuntimeError((folder / "server.log").read_text()[-1000:])
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _answers(port, called_ae_title):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "server.log").read_text()[-1000:])
+            time.sleep(0.5)
         yield process
     finally:
         process.terminate()

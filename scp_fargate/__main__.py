@@ -24,7 +24,7 @@ from scp_fargate.limits import HospitalAssociations
 from scp_fargate.processes import Control, Processes
 from scp_fargate.tls import configured_tls
 from scp_fargate.unnamed_file import unnamed_file
-from scp_fargate.worker import work
+from scp_fargate.worker import leave_alone_what_stays, work
 
 METRICS_EVERY_S = 10
 
@@ -89,6 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         if entity is not None:
             entity.stop(0)
         return 1
+    leave_alone_what_stays()
     archive.commitments.retry()
     logger.info("listening", extra=_place(settings, bool(tls)))
     while not stopping.wait(METRICS_EVERY_S):

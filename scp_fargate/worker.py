@@ -20,6 +20,7 @@ METRICS_EVERY_S = 10
 def work(settings: Settings, archive: Archive, control: Control) -> int:
     """Serve until the first process says stop, or is gone; return the exit status."""
     entity = listen(settings, archive, accepts=False)
+    leave_alone_what_stays()
     threading.Thread(target=_send_counts, args=(archive,), name="metrics", daemon=True).start()
     control.tell(READY)
     while True:
@@ -41,6 +42,15 @@ def work(settings: Settings, archive: Archive, control: Control) -> int:
     entity.stop(0)
     sys.stdout.flush()
     os._exit(0)
+
+
+def leave_alone_what_stays() -> None:
+    """Keep what was loaded at the start (100 MiB of modules and tables) out of every garbage collection to come.
+
+    Looking through it again and again cost a fifth of the processor time of C-STORE.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _finish(entity: RunningEntity, control: Control, grace_s: float) -> None:
