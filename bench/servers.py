@@ -20,7 +20,7 @@ from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
 from chalicelib.aws.kms_session_signer import KmsSessionSigner
 from chalicelib.settings import Settings
 from localstack.region import APPLICATION_ENTITIES, HOSPITALS
-from tests.emulator import Cloud, create_cloud, free_port, running_emulator
+from tests.emulator import AS_RUN, Cloud, create_cloud, free_port, running_emulator
 
 # Without it DCMTK and Orthanc wait for delayed acknowledgements, and every figure against them would be an artefact.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
@@ -45,7 +45,7 @@ class Server:
 @contextmanager
 def sans_film(folder: Path) -> Iterator[Server]:
     """The ingest service; its bucket is the emulator, over HTTP."""
-    with running_emulator() as emulator:
+    with running_emulator(AS_RUN) as emulator:
         cloud = create_cloud(emulator)
         registry = DynamoDBRegistry(cloud.client("dynamodb"), cloud.settings["registry_table"])
         for hospital in HOSPITALS:

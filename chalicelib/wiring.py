@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
     from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+    from chalicelib.aws.ingest_object_store import IngestObjectStore
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.lambda_renderer import LambdaRenderer
-    from chalicelib.aws.obstore_object_store import ObstoreObjectStore
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
     from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
@@ -46,12 +46,12 @@ def object_store() -> S3ObjectStore:
 
 
 @cache
-def ingest_object_store() -> ObstoreObjectStore:
+def ingest_object_store() -> IngestObjectStore:
     """The archive bucket for the ingest service: senders wait for the outcome and send again themselves."""
     from chalicelib.aws.clients import client
-    from chalicelib.aws.obstore_object_store import ObstoreObjectStore
+    from chalicelib.aws.ingest_object_store import IngestObjectStore
 
-    return ObstoreObjectStore(client("s3", attempts=2), settings().archive_bucket)
+    return IngestObjectStore(client("s3", attempts=2), settings().archive_bucket)
 
 
 @cache

@@ -24,6 +24,7 @@ import json
 import logging
 import os
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -320,6 +321,12 @@ def install(state_dir: Path) -> Any:
 
 def main() -> None:
     """Serve until told to stop."""
+    # The repository is not on the path, so that ministack finds nothing of it by accident.
+    sys.path.append(str(Path(__file__).parent.parent))
+    from localstack import emulator_s3
+
+    sys.path.pop()
+    emulator_s3.install()
     ministack.app = install(Path(os.environ["STATE_DIR"]))
     ministack.main()
 

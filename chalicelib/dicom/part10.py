@@ -20,6 +20,7 @@ from chalicelib.dicom.elements import (
     Truncated,
     walk,
 )
+from chalicelib.dicom.skim import LONGEST_VALUE_BYTES, skim
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -28,6 +29,10 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 """Deflated Explicit VR Little Endian, JPIP Referenced Deflate, JPIP HTJ2K Referenced Deflate (PS3.5 A.5, A.7, A.9)."""
 INFLATED_LIMIT_BYTES = 1 << 30
 
+MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
+MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
+TRANSFER_SYNTAX_UID = 0x00020010
+_FILE_META_UIDS = frozenset({MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID, TRANSFER_SYNTAX_UID})
 SPECIFIC_CHARACTER_SET = 0x00080005
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
@@ -73,11 +78,8 @@ def open_data_set(source: Source) -> DataSet:
     """
     has_prefix = source.read_at(128, 4) == b"DICM"
     offset = 132 if has_prefix else 0
-    transfer_syntax_uid = ""
-    for element in _file_meta(source, offset):
-        if element.tag == 0x00020010:
-            transfer_syntax_uid = text_value(source, element)
-        offset = element.end
+    file_meta, offset = _file_meta(source, offset)
+    transfer_syntax_uid = file_meta.get(TRANSFER_SYNTAX_UID, "")
     first = source.read_at(offset, 8)
     if not has_prefix and offset == 0 and not _may_begin_data_set(first):
         raise Malformed("Neither a DICOM file nor a data set.")
@@ -97,20 +99,13 @@ def data_set_offset(source: Source) -> int:
 
     A beginning of the file that holds them is enough.
     """
-    offset = 132 if source.read_at(128, 4) == b"DICM" else 0
-    for element in _file_meta(source, offset):
-        offset = element.end
-    return offset
+    return _file_meta(source, 132 if source.read_at(128, 4) == b"DICM" else 0)[1]
 
 
-def _file_meta(source: Source, offset: int) -> Iterator[Element]:
-    """Elements of group 0002; their extent decides, since group lengths in the field are often wrong."""
-    while source.read_at(offset, 2) == b"\x02\x00":
-        element = next(walk(source, offset, source.size, EXPLICIT_LITTLE), None)
-        if element is None:
-            return
-        yield element
-        offset = element.end
+def _file_meta(source: Source, offset: int) -> tuple[dict[int, str], int]:
+    """UIDs of group 0002, and its end: its extent decides, since group lengths in the field are often wrong."""
+    elements, end = skim(source, offset, source.size, EXPLICIT_LITTLE, _FILE_META_UIDS, group=2)
+    return {tag: _text(value) for tag, value in elements}, end
 
 
 def _may_begin_data_set(first: bytes) -> bool:
@@ -165,9 +160,13 @@ def inflate(source: Source, offset: int) -> BytesSource:
 
 def text_value(source: Source, element: Element) -> str:
     """A value of characters of the default repertoire, padding stripped."""
-    if element.length > 1024:
+    if element.length > LONGEST_VALUE_BYTES:
         return ""
-    return source.read_at(element.value_offset, element.length).decode("latin-1").strip(" \0")
+    return _text(source.read_at(element.value_offset, element.length))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1").strip(" \0")
 
 
 def identify(data_set: DataSet) -> Identifiers:
@@ -178,13 +177,12 @@ def identify(data_set: DataSet) -> Identifiers:
     Malformed, Truncated
         See `elements.walk`.
     """
+    source = data_set.source
+    elements, end = skim(source, data_set.start, source.size, data_set.encoding, _IDENTIFYING)
     found: dict[int, str] = {}
-    end = 0
-    for element in data_set.elements():
-        end = element.end
-        if element.tag in _IDENTIFYING:
-            found.setdefault(element.tag, text_value(data_set.source, element))
-    if end > data_set.source.size:
+    for tag, value in elements:
+        found.setdefault(tag, _text(value))
+    if end > source.size:
         # The size of a source that is still arriving is known only now.
         raise Truncated("The data set ends within the value of an element.")
     return _identifiers(found)
@@ -216,7 +214,5 @@ def identify_as_far_as_possible(source: Source) -> Identifiers:
 
 def media_storage_identifiers(source: Source) -> Identifiers:
     """Media Storage SOP Class and Instance UID (PS3.10 table 7.1-1) of an instance's File Meta Information."""
-    found: dict[int, str] = {}
-    for element in _file_meta(source, 132 if source.read_at(128, 4) == b"DICM" else 0):
-        found[element.tag] = text_value(source, element)
-    return Identifiers(found.get(0x00020002, ""), found.get(0x00020003, ""))
+    found, _ = _file_meta(source, 132 if source.read_at(128, 4) == b"DICM" else 0)
+    return Identifiers(found.get(MEDIA_STORAGE_SOP_CLASS_UID, ""), found.get(MEDIA_STORAGE_SOP_INSTANCE_UID, ""))

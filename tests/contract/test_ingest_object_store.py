@@ -1,4 +1,4 @@
-"""`ObstoreObjectStore` does what `S3ObjectStore` does, and staged uploads leave nothing behind."""
+"""`IngestObjectStore` does what `S3ObjectStore` does, and staged uploads leave nothing behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 
 from chalicelib import errors, wiring
-from chalicelib.aws.obstore_object_store import ObstoreObjectStore
+from chalicelib.aws.ingest_object_store import IngestObjectStore
 from tests.emulator import Cloud, free_port
 
 PART = bytes(range(256)) * (5 << 12)
@@ -19,7 +19,7 @@ KEY = "archive/nord/1.2/1.3/1.4/x.dcm"
 
 
 @pytest.fixture
-def objects(cloud: Cloud) -> ObstoreObjectStore:
+def objects(cloud: Cloud) -> IngestObjectStore:
     """The bucket of the test."""
     return wiring.ingest_object_store()
 
@@ -32,17 +32,17 @@ def uploads(cloud: Cloud) -> list[Any]:
     return found
 
 
-def test_put_if_absent(cloud: Cloud, objects: ObstoreObjectStore) -> None:
+def test_put_if_absent(cloud: Cloud, objects: IngestObjectStore) -> None:
     body = memoryview(bytearray(b"x" * 1000))[10:500]
     assert objects.put_if_absent(KEY, body, "application/dicom", METADATA)
     assert not objects.put_if_absent(KEY, b"other", "application/dicom", METADATA)
     assert objects.read(KEY) == b"x" * 490
     head = cloud.client("s3").head_object(Bucket=cloud.settings["archive_bucket"], Key=KEY, ChecksumMode="ENABLED")
     assert (head["Metadata"], head["ContentType"]) == (METADATA, "application/dicom")
-    assert head["ChecksumSHA256"]
+    assert head["ChecksumCRC32"]
 
 
-def test_one_of_many_writers_wins(objects: ObstoreObjectStore) -> None:
+def test_one_of_many_writers_wins(objects: IngestObjectStore) -> None:
     def write(number: int) -> bool:
         return objects.put_if_absent(KEY, bytes([number]) * 100_000, "application/dicom", METADATA)
 
@@ -56,13 +56,13 @@ def test_unavailable(cloud: Cloud, bucket: str) -> None:
     client = boto3.client(
         "s3", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     )
-    objects = ObstoreObjectStore(client, bucket or "archive", retries=0)
+    objects = IngestObjectStore(client, bucket or "archive", retries=0)
     with pytest.raises(errors.Unavailable) as refused:
         objects.put_if_absent("archive/secret-name", b"x", "application/dicom", METADATA)
     assert "secret-name" not in str(refused.value)
 
 
-def test_staged_upload(cloud: Cloud, objects: ObstoreObjectStore) -> None:
+def test_staged_upload(cloud: Cloud, objects: IngestObjectStore) -> None:
     for written in (True, False):
         upload = objects.stage()
         for part in (PART, PART, b"end"):
@@ -78,7 +78,7 @@ def test_staged_upload(cloud: Cloud, objects: ObstoreObjectStore) -> None:
     assert head.metadata == METADATA
 
 
-def test_abandoned_upload(cloud: Cloud, objects: ObstoreObjectStore) -> None:
+def test_abandoned_upload(cloud: Cloud, objects: IngestObjectStore) -> None:
     upload = objects.stage()
     upload.abandon()
     upload.write(PART)
