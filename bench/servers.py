@@ -24,7 +24,7 @@ from tests.emulator import AS_RUN, Cloud, create_cloud, free_port, running_emula
 
 # Without it DCMTK and Orthanc wait for delayed acknowledgements, and every figure against them would be an artefact.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 240
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Ingest:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "scp_fargate"], cwd=ROOT, env=environment, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.health()
