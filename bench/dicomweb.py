@@ -8,6 +8,9 @@ Starts a platform of its own (free ports, temporary state) and an Orthanc, both 
 from __future__ import annotations
 
 import argparse
+import base64
+import gzip
+import json
 import os
 import statistics
 import sys
@@ -22,7 +25,7 @@ import requests
 
 from bench import prices, report_dicomweb
 from bench.counting import Meter
-from bench.handler import FRAMES, INSTANCE, JSON, SERIES, STUDIES, Call, invoke, quiet_logs, render_here
+from bench.handler import FRAMES, INSTANCE, JSON, SERIES, STUDIES, Call, invoke, quiet_logs, render_here, signing_secret
 from bench.servers import DICOMWEB_PLUGIN, cpu_seconds, missing, orthanc
 from bench.studies import (
     HOSPITAL,
@@ -124,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
             results = []
             for case in cases(options.studies, ct):
                 count = max(3, round(options.requests * case.share))
+                _check_results(case, peer.http_port)
                 theirs = _measure_peer(case, peer.http_port, peer.process_ids, count)
                 mine = _measure_here(case, count)
                 if platform:
@@ -144,6 +148,7 @@ def _archive(handler_only: bool) -> Iterator[RunningPlatform | None]:
     if handler_only:
         with running_emulator() as emulator:
             os.environ.update(create_cloud(emulator).environment())
+            os.environ["SANSFILM_OBJECT_SIGNING_SECRET"] = signing_secret(emulator)
             yield None
     else:
         with temporary_platform(SANSFILM_STUDY_QUIET_S="5") as platform:
@@ -176,6 +181,23 @@ def _wait_until_indexed(studies: int, ct: CtSeries, slices: int) -> None:
 def _percentiles(times_s: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(times_s)
     return statistics.median(ordered) * 1000, ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000
+
+
+def _results(answer: bytes | str) -> int:
+    """How many matches a search found."""
+    return len(json.loads(answer or "[]"))
+
+
+def _check_results(case: Case, port: int) -> None:
+    """That both servers find the same: an empty answer is fast."""
+    if case.call.resource != STUDIES:
+        return
+    url = f"http://127.0.0.1:{port}/dicom-web{case.call.path}"
+    theirs = _results(requests.get(url, headers={"Accept": JSON}, timeout=300).content)
+    body = base64.b64decode(invoke(case.call.event())["body"])
+    mine = _results(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
+    if mine != theirs or not mine:
+        raise RuntimeError(f"{case.name}: {mine} results, {theirs} at Orthanc.")
 
 
 def _get(session: requests.Session, url: str, case: Case) -> tuple[int, int]:
@@ -222,7 +244,8 @@ def _measure_here(case: Case, count: int) -> Measured:
         meter.of_service("sqs"),
     )
     p50, _ = _percentiles(times)
-    return Measured(cpu_s * 1000, 0, 0, answer["statusCode"], 0, counted, p50)
+    size = len(base64.b64decode(answer["body"])) if answer.get("isBase64Encoded") else len(answer["body"])
+    return Measured(cpu_s * 1000, 0, 0, answer["statusCode"], size, counted, p50)
 
 
 def _measure_edge(case: Case, mine: Measured, platform: RunningPlatform, count: int) -> Measured:

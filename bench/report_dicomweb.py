@@ -39,12 +39,13 @@ def table(results: list[tuple[Case, Measured, Measured]], studies: int, slices: 
     ]
     for case, mine, theirs in results:
         ratio = f"{mine.cpu_ms / theirs.cpu_ms:.2f}x" if theirs.cpu_ms else "-"
-        outside = 1 - mine.cpu_ms / mine.p50_ms if mine.p50_ms else 0
+        outside, edge = "-", "not measured"
+        if mine.p50_ms:
+            outside, edge = f"{max(0, 1 - mine.cpu_ms / mine.p50_ms):.0%}", f"{mine.p50_ms:.0f} / {mine.p99_ms:.0f}"
         status = f"{mine.status}" if mine.status == theirs.status else f"{mine.status} (Orthanc {theirs.status})"
         lines.append(
             f"| {case.name} | {status} | {mine.size_bytes} | {mine.cpu_ms:.2f} | {theirs.cpu_ms:.2f} | {ratio} "
-            f"| {case.target:g}x | {mine.p50_ms:.0f} / {mine.p99_ms:.0f} | {theirs.p50_ms:.1f} / {theirs.p99_ms:.1f} "
-            f"| {max(0, outside):.0%} |"
+            f"| {case.target:g}x | {edge} | {theirs.p50_ms:.1f} / {theirs.p99_ms:.1f} | {outside} |"
         )
     return "\n".join([*lines, "", *_costs(results)]) + "\n"
 

@@ -6,7 +6,7 @@ already has the shape that callers get: only binary values have to be decoded.
 
 from __future__ import annotations
 
-from base64 import b64decode
+from binascii import a2b_base64
 from typing import Any
 
 from botocore.parsers import JSONParser, ResponseParserFactory
@@ -21,16 +21,16 @@ class _JsonParser(JSONParser):
         long_way: Any = super()
         if shape.value.name != "AttributeValue":
             return long_way._handle_map(shape, value)
-        item = {}
-        for name, attribute in value.items():
-            ((kind, content),) = attribute.items()
+        binaries = []
+        for attribute in value.values():
+            kind = next(iter(attribute))
             if kind == "B":
-                item[name] = {"B": b64decode(content)}
+                binaries.append(attribute)
             elif kind in _NESTED:
                 return long_way._handle_map(shape, value)
-            else:
-                item[name] = attribute
-        return item
+        for attribute in binaries:
+            attribute["B"] = a2b_base64(attribute["B"])
+        return value
 
 
 class ParserFactory(ResponseParserFactory):
