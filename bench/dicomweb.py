@@ -80,7 +80,7 @@ def cases(studies: int, ct: CtSeries) -> list[Case]:
 
     series = (("study", ct.study), ("series", ct.series))
     instance = (*series, ("instance", ct.instance))
-    octets = 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'
+    octets = 'multipart/related; type="application/octet-stream"'
     part10 = 'multipart/related; type="application/dicom"; transfer-syntax=*'
     return [
         Case("QIDO StudyInstanceUID", search(StudyInstanceUID=uid), 1.0),
