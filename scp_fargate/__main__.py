@@ -8,11 +8,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from chalicelib import errors, wiring
 from chalicelib.access.model import Hospital
+from chalicelib.access.ports import Registry
 from chalicelib.settings import Settings
 from scp_fargate.application_entity import RunningEntity, listen
 from scp_fargate.association import Archive, Memory
@@ -21,7 +23,9 @@ from scp_fargate.commitments import Commitments
 from scp_fargate.counts import Counts
 from scp_fargate.http_server import serve_http
 from scp_fargate.limits import HospitalAssociations
+from scp_fargate.outgoing import outgoing
 from scp_fargate.processes import Control, Processes
+from scp_fargate.quotas import Quotas
 from scp_fargate.tls import configured_tls
 from scp_fargate.unnamed_file import unnamed_file
 from scp_fargate.worker import leave_alone_what_stays, work
@@ -49,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     hospitals = Remembered(lambda hospital: wiring.registry().hospital(hospital))
     objects, counts = wiring.ingest_object_store(), Counts()
     callers = Callers(lambda title: wiring.registry().application_entity(title))
+    calls = outgoing(settings, tls)
     archive = Archive(
         objects=objects,
         callers=callers,
@@ -58,11 +63,21 @@ def main(arguments: list[str] | None = None) -> int:
         index_reader=wiring.index_reader(),
         renderer=wiring.renderer(),
         commitments=Commitments(
-            settings, wiring.pending_commitments(), wiring.index_reader(), objects, callers.resolve, counts, logger
+            settings,
+            wiring.pending_commitments(),
+            wiring.index_reader(),
+            objects,
+            callers.resolve,
+            calls,
+            counts,
+            logger,
         ),
         maximum_matches=settings.maximum_matches,
         move_associations=settings.move_associations,
         slow_peer_grace_s=settings.slow_peer_grace_s,
+        hospitals=hospitals,
+        quotas=Quotas(hospitals.resolve, partial(_count, wiring.registry), logger),
+        outgoing=calls,
         hospital_associations=HospitalAssociations(
             os.fdopen(options.worker[1], "r+b") if options.worker else unnamed_file(),
             partial(_maximum, settings, hospitals),
@@ -80,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         entity = listen(settings, archive) if count == 1 else Processes(settings, count, bool(tls), logger)
         report = partial(_report, entity, archive.counts, stopping)
-        http = serve_http(settings, archive.objects, archive.counts, logger, report)
+        http = serve_http(settings, archive, report)
     except OSError as error:
         ports = (
             f"{settings.dicom_port}, {settings.dicom_tls_port} or {settings.ingest_http_port} of {settings.dicom_host}"
@@ -107,6 +122,10 @@ def _maximum(settings: Settings, hospitals: Remembered[Hospital], hospital_id: s
     """Associations that a hospital may have at once."""
     hospital = hospitals.resolve(hospital_id)
     return (hospital.maximum_associations if hospital else 0) or settings.maximum_hospital_associations
+
+
+def _count(registry: Callable[[], Registry], key: str, window: int, window_s: int, by: int) -> int:
+    return registry().count_attempt(key, window, window_s, by)
 
 
 def _place(settings: Settings, has_tls: bool) -> dict[str, Any]:

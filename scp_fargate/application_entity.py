@@ -15,11 +15,13 @@ from pynetdicom.sop_class import Verification
 from chalicelib import errors
 from chalicelib.settings import Settings
 from scp_fargate import c_find
-from scp_fargate.association import Archive, IncomingAssociation
+from scp_fargate.admission import Watch, objection_to
+from scp_fargate.association import LARGEST_BACKLOG, Archive, IncomingAssociation
 from scp_fargate.c_echo import on_c_echo
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
 from scp_fargate.incoming_server import GivenConnection, IncomingServer
 from scp_fargate.limits import Connections, Limits
+from scp_fargate.move_destination import WINDOW
 from scp_fargate.operation import acknowledge_at_once, forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts
 
@@ -43,6 +45,7 @@ class RunningEntity:
     ae: AE
     servers: list[IncomingServer]
     archive: Archive
+    watch: Watch | None = None
 
     def associations(self) -> list[IncomingAssociation]:
         """Associations that are open."""
@@ -85,6 +88,9 @@ class RunningEntity:
             if association.is_alive():
                 association.log("aborted at the end of the grace period", level="warning")
                 association.abort()
+        if self.watch is not None:
+            self.watch.stop()
+        self.archive.quotas.stop()
         self.archive.commitments.close()
         self.archive.callers.close()
         self.archive.counts.send()
@@ -119,6 +125,7 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
         (evt.EVT_CONN_CLOSE, _on_connection_closed),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
+        (evt.EVT_ASYNC_OPS, _on_asynchronous_operations),
         (evt.EVT_DIMSE_RECV, forget_stale_cancel),
         (evt.EVT_DATA_SENT, acknowledge_at_once),
     ]
@@ -140,7 +147,10 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
         ae._servers.append(server)
         if accepts:
             Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
-    return RunningEntity(ae, list(ae._servers), archive)
+    entity = RunningEntity(ae, list(ae._servers), archive)
+    entity.watch = Watch(entity.associations)
+    archive.quotas.start()
+    return entity
 
 
 def _configure_pynetdicom() -> None:
@@ -162,6 +172,7 @@ def _on_requested(event: Event) -> None:
         _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, LOCAL_LIMIT_EXCEEDED, "local limit exceeded")
         return
     try:
+        refused = objection_to(association)
         caller = association.archive.callers.resolve(association.calling_ae_title)
     except errors.Unavailable:
         _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "registry unavailable")
@@ -170,16 +181,10 @@ def _on_requested(event: Event) -> None:
         association.log_unforeseen("registry failed", error)
         _reject(association, TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "registry failed")
         return
-    if caller is None:
-        _reject(
-            association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, "calling AE title not recognized"
-        )
-        return
-    fingerprint = association.certificate_fingerprint
-    if fingerprint and fingerprint not in caller.certificate_fingerprints:
-        # It may be another hospital's, or one that was revoked.
-        why = "certificate not registered"
-        _reject(association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, why, certificate=fingerprint)
+    if refused or caller is None:
+        # One reason to the peer, whatever it is: who guesses learns nothing.
+        certificate = association.certificate_fingerprint
+        _reject(association, PERMANENT, SERVICE_USER, CALLING_AE_TITLE_NOT_RECOGNIZED, refused, certificate)
         return
     association.hospital = caller.hospital
     association.services = caller.services
@@ -231,9 +236,21 @@ def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
             answers[uid] = c_find.negotiate(information)
             association.extensions[str(uid)] = c_find.extensions(answers[uid])
         elif uid in RETRIEVE_MODELS and "retrieve" in association.services:
-            # No relational retrieval (PS3.4 C.5.2.1, C.5.3.1).
-            answers[uid] = bytes(len(information))
+            # Relational retrieval as asked for, no Enhanced Multi-Frame conversion (PS3.4 C.5.2.1, C.5.3.1).
+            answers[uid] = bytes(min(byte, 1) for byte in information[:1]) + bytes(max(0, len(information) - 1))
+            if answers[uid][:1] == b"\x01":
+                association.relational_retrieve.add(str(uid))
     return answers
+
+
+def _on_asynchronous_operations(event: Event) -> tuple[int, int]:
+    """Answer Asynchronous Operations Window Negotiation (PS3.7 D.3.3.3); 0 asks for any number.
+
+    Requests sent ahead wait for their turn and are answered in order; sub-operations of a C-GET go out as many at once.
+    """
+    association: IncomingAssociation = event.assoc
+    association.sub_operations_at_once = min(event.nr_performed or WINDOW, WINDOW)
+    return min(event.nr_invoked or LARGEST_BACKLOG, LARGEST_BACKLOG), association.sub_operations_at_once
 
 
 def _on_accepted(event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import traceback
 import uuid
@@ -30,7 +31,10 @@ from scp_fargate.presentation_contexts import service_of
 if TYPE_CHECKING:
     from pynetdicom.presentation import PresentationContext
 
-    from scp_fargate.callers import Callers
+    from chalicelib.access.model import Hospital
+    from scp_fargate.callers import Callers, Remembered
+    from scp_fargate.outgoing import Outgoing
+    from scp_fargate.quotas import Quotas
     from scp_fargate.tls import Tls
 
 LARGEST_PDU_BYTES = 1 << 20
@@ -56,7 +60,10 @@ class Archive:
     maximum_matches: int
     move_associations: int
     slow_peer_grace_s: int
+    hospitals: Remembered[Hospital]
     hospital_associations: HospitalAssociations
+    quotas: Quotas
+    outgoing: Outgoing
     tls: Tls | None
     """None: there is no TLS port."""
     own_c_store_path: bool = True
@@ -106,7 +113,7 @@ class BoundedDimse(DIMSEServiceProvider):
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take in P-DATA; runs in the thread that reads the association's socket."""
-        if self.msg_queue.qsize() >= LARGEST_BACKLOG:
+        if self.msg_queue.qsize() >= LARGEST_BACKLOG + self.assoc.sub_operations_at_once:
             raise RuntimeError("too many requests without waiting for responses")
         if self.message is not None and not self.is_discarded(self.message.data_set):
             size = sum(len(data) for _, data in primitive.presentation_data_value_list)
@@ -124,6 +131,9 @@ class BoundedDimse(DIMSEServiceProvider):
     def get_msg(self, block: bool = False) -> Any:
         """The next message for the association's loop: an event report that has to be sent comes like a request."""
         if not block and threading.current_thread() is self.assoc:
+            if self.assoc.revoked and self.message is None:
+                self.assoc.abort()
+                return None, None
             report = self.assoc.event_reports.next()
             if report is not None:
                 return report.context.context_id, report
@@ -206,17 +216,34 @@ class IncomingAssociation(Association):
         self.services: frozenset[str] = frozenset()
         self.extensions: dict[str, Extensions] = {}
         """By C-FIND SOP class."""
+        self.relational_retrieve: set[str] = set()
+        """SOP classes of C-MOVE and C-GET under which keys above the level may be missing."""
+        self.sub_operations_at_once = 1
+        """C-STORE sub-operations of a C-GET that the peer takes at once (PS3.7 D.3.3.3)."""
         self.event_reports = EventReports()
         self.admitted = True
         """False: there are as many associations as there may be; the request is rejected for now."""
         self.on_end: Callable[[], None] = nothing
         self.certificate_fingerprint = ""
         """SHA-256 of the certificate that the peer showed; "" without TLS."""
+        self.revoked = False
+        """Whether it is to end after the message under way: its application entity may have it no more."""
         self.end_of_hospital: Callable[[], None] = nothing
         """Ends what `HospitalAssociations.begin` began."""
         self.dimse = BoundedDimse(self, archive.memory)
         if archive.own_c_store_path:
             self.dul = StorageDul(self)
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate (DER) that the peer showed; empty without TLS, or when the connection is over."""
+        connection = getattr(self.dul.socket, "socket", None)
+        if not isinstance(connection, ssl.SSLSocket):
+            return b""
+        try:
+            return connection.getpeercert(binary_form=True) or b""
+        except (OSError, ValueError):
+            return b""
 
     def log(self, message: str, level: str = "info", **fields: Any) -> None:
         """One JSON line with the association's correlation id. Never pass a patient's data."""

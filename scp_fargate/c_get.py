@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from pynetdicom.dimse_primitives import C_GET
 
 from chalicelib import errors
 from chalicelib.archive.ports import IndexReader
-from chalicelib.archive.retrieve_instances import count_instances, instances
+from chalicelib.archive.retrieve_instances import count_instances, instances, located
 from chalicelib.archive.scope import Scope
 from scp_fargate import dimse_status
 from scp_fargate.identifier import RETRIEVE_MODELS, Refused, read_identifier, retrieve_keys
@@ -45,10 +46,13 @@ def serve(association: IncomingAssociation, request: C_GET, context: Presentatio
 
 def _serve(association: IncomingAssociation, operation: Operation, request: C_GET) -> None:
     identifier = read_identifier(request.Identifier.getvalue() if request.Identifier else b"", operation.implicit_vr)
-    keys = retrieve_keys(identifier, RETRIEVE_MODELS[operation.abstract_syntax])
+    is_relational = operation.abstract_syntax in association.relational_retrieve
+    keys = retrieve_keys(identifier, RETRIEVE_MODELS[operation.abstract_syntax], is_relational)
     reader = cast("IndexReader", Interruptible(association.archive.index_reader, operation))
     scope = Scope(hospitals=(association.hospital,))
-    sub_operations = SubOperations(count_instances(reader, scope, keys))
+    parts = located(reader, scope, keys)
+    sub_operations = SubOperations(sum(count_instances(reader, scope, part) for part in parts))
+    records = chain.from_iterable(instances(reader, scope, part) for part in parts)
 
     def ended(outcome: Outcome, sop_instance_uid: str) -> None:
         sub_operations.add(outcome, sop_instance_uid)
@@ -61,11 +65,12 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
         ended,
         grace_s=association.archive.slow_peer_grace_s,
         priority=request.Priority or 0,
+        window=association.sub_operations_at_once,
         log_unforeseen=association.log_unforeseen,
     )
     cancelled = False
     try:
-        scu.send_all(instances(reader, scope, keys), operation.check)
+        scu.send_all(records, operation.check)
     except Cancelled:
         cancelled = True
     status = sub_operations.send_final(operation, cancelled)

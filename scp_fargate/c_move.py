@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from ipaddress import ip_address
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from pynetdicom.dimse_primitives import C_MOVE
@@ -14,7 +14,7 @@ from chalicelib import errors
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.model import InstanceRecord
 from chalicelib.archive.ports import IndexReader
-from chalicelib.archive.retrieve_instances import count_instances, instances
+from chalicelib.archive.retrieve_instances import count_instances, instances, located
 from chalicelib.archive.scope import Scope
 from scp_fargate import dimse_status
 from scp_fargate.dimse_status import Status
@@ -76,14 +76,15 @@ class _Move:
         """
         request, operation, association = self._request, self._operation, self._association
         encoded = request.Identifier.getvalue() if request.Identifier else b""
-        keys = retrieve_keys(
-            read_identifier(encoded, operation.implicit_vr), RETRIEVE_MODELS[operation.abstract_syntax]
-        )
+        identifier = read_identifier(encoded, operation.implicit_vr)
+        is_relational = operation.abstract_syntax in association.relational_retrieve
+        keys = retrieve_keys(identifier, RETRIEVE_MODELS[operation.abstract_syntax], is_relational)
         destination = self._destination()
         reader = cast("IndexReader", Interruptible(association.archive.index_reader, operation))
         scope = Scope(hospitals=(association.hospital,))
-        sub_operations = SubOperations(count_instances(reader, scope, keys))
-        records = instances(reader, scope, keys)
+        parts = located(reader, scope, keys)
+        sub_operations = SubOperations(sum(count_instances(reader, scope, part) for part in parts))
+        records = chain.from_iterable(instances(reader, scope, part) for part in parts)
         sending = threading.Thread(target=self._send, args=(destination, records), name="c-move", daemon=True)
         sending.start()
         try:
@@ -145,14 +146,8 @@ class _Move:
 
     def _send(self, to: ApplicationEntity, records: Iterator[InstanceRecord]) -> None:
         association = self._association
-        own_address = ip_address(association.acceptor.address or "0.0.0.0")
-        destination = Destination(
-            association.ae.ae_title,
-            to,
-            association.archive.move_associations,
-            self._scu,
-            loopback=own_address.is_loopback,
-        )
+        archive = association.archive
+        destination = Destination(archive.outgoing, to, archive.move_associations, self._scu)
         try:
             for batch in batches(records):
                 left = self._send_batch(destination, batch)

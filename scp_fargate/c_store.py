@@ -44,6 +44,7 @@ def _store(association: IncomingAssociation, request: C_STORE, context: Presenta
     try:
         if not may_store(context):
             raise NotStorage("Presentation context is not one of storage.")
+        association.archive.quotas.admit(association.hospital)
         if association.dimse.is_discarded(request.DataSet):
             raise DoesNotFit("No memory left.")
         stored = store_instance(association.objects, _received_instance(association, request, context))
@@ -76,7 +77,9 @@ def count(association: IncomingAssociation, size_bytes: int, status: Status) -> 
     counts = association.counts
     counts.add("received")
     counts.add("bytes_received", size_bytes)
-    if status.code != dimse_status.SUCCESS:
+    if status.code == dimse_status.SUCCESS:
+        association.archive.quotas.add(association.hospital, size_bytes)
+    else:
         counts.add("refused_unavailable" if status.code == dimse_status.OUT_OF_RESOURCES else "rejected")
 
 

@@ -20,7 +20,7 @@ from chalicelib.archive.storage_commitment import CommitmentRequest, Outcomes, P
 from chalicelib.settings import Settings
 from scp_fargate import n_event_report
 from scp_fargate.counts import Counts
-from scp_fargate.verification_scu import is_loopback
+from scp_fargate.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from scp_fargate.association import IncomingAssociation
@@ -88,6 +88,7 @@ class Commitments:
         index: IndexReader,
         objects: ObjectStore,
         look_up: Callable[[str], ApplicationEntity | None],
+        outgoing: Outgoing,
         counts: Counts,
         logger: Logger,
     ) -> None:
@@ -96,6 +97,7 @@ class Commitments:
         self._index = index
         self._objects = objects
         self._look_up = look_up
+        self._outgoing = outgoing
         self._counts = counts
         self._logger = logger
         self._closing = threading.Event()
@@ -199,8 +201,7 @@ class Commitments:
         destination = self._look_up(request.ae_title)
         if destination is not None and destination.hospital == request.hospital and destination.host:
             event_type, information = self._event(request, outcomes)
-            loopback = is_loopback(self._settings.dicom_host)
-            if n_event_report.send(self._settings.ae_title, destination, event_type, information, loopback=loopback):
+            if n_event_report.send(self._outgoing, destination, event_type, information):
                 self._delivered(request, "new")
                 return
         age_s = time.time() - request.requested_at_ms / 1000

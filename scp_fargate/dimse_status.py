@@ -35,11 +35,13 @@ _INVALID_INSTANCE = {
     "unsupported-syntax": Status(0xC006, "Data set cannot be read in its transfer syntax"),
 }
 _UNAVAILABLE = Status(OUT_OF_RESOURCES, "Archive is unavailable, send again later")
+_QUOTA_USED_UP = Status(OUT_OF_RESOURCES, "Quota of the hospital is used up, send again later")
 _NOT_STORAGE = Status(SOP_CLASS_NOT_SUPPORTED, "Presentation context is not one of storage")
 _CANNOT_BE_ARCHIVED = Status(CANNOT_UNDERSTAND, "Data set cannot be archived")
 _FAILED = Status(PROCESSING_FAILURE, "Archive failed, its operators have been told")
 STORE_STATUSES = (
-    Status(SUCCESS), *_INVALID_INSTANCE.values(), _UNAVAILABLE, _NOT_STORAGE, _CANNOT_BE_ARCHIVED, _FAILED
+    Status(SUCCESS), *_INVALID_INSTANCE.values(), _UNAVAILABLE, _QUOTA_USED_UP, _NOT_STORAGE, _CANNOT_BE_ARCHIVED,
+    _FAILED,
 )  # fmt: skip
 """Every status of a C-STORE response."""
 
@@ -54,7 +56,9 @@ def status_of(error: Exception) -> Status:
     """
     if isinstance(error, errors.InvalidInstance):
         return _INVALID_INSTANCE[error.reason]
-    if isinstance(error, errors.Unavailable | errors.TooMuch | errors.TooManyAttempts):
+    if isinstance(error, errors.TooManyAttempts):
+        return _QUOTA_USED_UP
+    if isinstance(error, errors.Unavailable | errors.TooMuch):
         return _UNAVAILABLE
     if isinstance(error, errors.NotAllowed):
         return _NOT_STORAGE

@@ -21,6 +21,7 @@ from chalicelib.access.model import ApplicationEntity, Permission, Session
 from chalicelib.access.ports import Registry
 from chalicelib.access.registration import known_application_entity
 from scp_fargate.http_problem import bearer_token, problem, refusal
+from scp_fargate.outgoing import Outgoing
 from scp_fargate.verification_scu import Echo, echo
 
 PATH = "/api/hospitals/{hospital}/application-entities/{ae_title}/echo"
@@ -37,9 +38,7 @@ class EchoSelfTest:
 
     registry: Callable[[], Registry]
     verify: Callable[[str], Session]
-    calling_ae_title: str
-    loopback: bool
-    """Whether application entities may be on this machine."""
+    outgoing: Outgoing
     logger: Logger
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="echo-self-test")
@@ -97,7 +96,7 @@ class EchoSelfTest:
     async def _echo(self, called: ApplicationEntity) -> Echo:
         if not self.idle.acquire(blocking=False):
             raise errors.Unavailable("Other C-ECHO requests are under way; try again.")
-        work = self.threads.submit(echo, self.calling_ae_title, called, loopback=self.loopback)
+        work = self.threads.submit(echo, self.outgoing, called)
         # Not before its thread is free again, which resolving a name may keep for longer than the caller waits.
         work.add_done_callback(lambda _: self.idle.release())
         try:

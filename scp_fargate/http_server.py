@@ -11,20 +11,18 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from aws_lambda_powertools import Logger
 
 from chalicelib import wiring
 from chalicelib.access.model import Session
 from chalicelib.access.sessions import verify_session
-from chalicelib.archive.ports import ObjectStore
 from chalicelib.settings import Settings
 from scp_fargate import echo_self_test
-from scp_fargate.counts import Counts
+from scp_fargate.association import Archive
 from scp_fargate.echo_self_test import EchoSelfTest
+from scp_fargate.outgoing import outgoing
 from scp_fargate.spool import Spool
 from scp_fargate.stow_rs import StowRs
 from scp_fargate.stow_rs_request import Workers
-from scp_fargate.verification_scu import is_loopback
 
 Report = Callable[[], dict[str, Any]]
 THREADS = 16
@@ -123,7 +121,7 @@ class HttpServer:
         return web.json_response(report, status=200 if report["status"] == "ok" else 503)
 
 
-def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger: Logger, report: Report) -> HttpServer:
+def serve_http(settings: Settings, archive: Archive, report: Report) -> HttpServer:
     """Answer STOW-RS, C-ECHO self-tests, /healthz and /metrics (`report()` as JSON).
 
     Raises
@@ -138,7 +136,7 @@ def serve_http(settings: Settings, objects: ObjectStore, counts: Counts, logger:
     def stow_rs(workers: Workers) -> StowRs:
         spool = Spool(settings.spool_dir, settings.spool_limit_bytes)
         url = f"{settings.public_url}/dicomweb"
-        return StowRs(objects, verify, url, counts, logger, spool, workers)
+        return StowRs(archive.objects, verify, url, archive.counts, archive.logger, spool, workers, archive.quotas)
 
-    self_test = EchoSelfTest(wiring.registry, verify, settings.ae_title, is_loopback(settings.dicom_host), logger)
+    self_test = EchoSelfTest(wiring.registry, verify, outgoing(settings, archive.tls), archive.logger)
     return HttpServer(settings.dicom_host, settings.ingest_http_port, report, stow_rs, self_test)

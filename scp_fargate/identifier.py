@@ -98,8 +98,10 @@ def level_of_query(identifier: DicomJson, model: Model) -> str:
     return level
 
 
-def retrieve_keys(identifier: DicomJson, model: Model) -> RetrieveKeys:
+def retrieve_keys(identifier: DicomJson, model: Model, relational: bool = False) -> RetrieveKeys:
     """Unique keys of a retrieval (PS3.4 C.4.2.1.4.1): single values above the level, a list of UIDs at the level.
+
+    With `relational` those above may be missing (C.4.2.3.2).
 
     Raises
     ------
@@ -111,8 +113,8 @@ def retrieve_keys(identifier: DicomJson, model: Model) -> RetrieveKeys:
     values: dict[str, tuple[str, ...]] = {}
     for name in wanted:
         found = texts(identifier, UNIQUE_KEYS[name])
-        if name == "PATIENT" and name != level and not found:
-            # Study Instance UIDs are unique without it, and many requestors leave it out.
+        if not found and name != level and (relational or name == "PATIENT"):
+            # Study Instance UIDs are unique without Patient ID, and many requestors leave it out.
             continue
         if not found:
             raise _mismatch(f"{_KEYWORDS[name]} is missing")

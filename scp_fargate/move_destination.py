@@ -17,8 +17,8 @@ from chalicelib import errors
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.model import InstanceRecord
 from scp_fargate.operation import PeerGone, acknowledge_at_once, drop, set_no_delay
+from scp_fargate.outgoing import Outgoing
 from scp_fargate.storage_scu import LARGEST_PDU_BYTES, UNCOMPRESSED, StorageScu
-from scp_fargate.verification_scu import resolve
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -128,26 +128,22 @@ class Destination:
     ----------
     make_scu
         Makes a `StorageScu` of an association and its window.
-    loopback
-        Whether the archive shares a machine with its destinations; if not, its own interfaces are never called.
     """
 
     def __init__(
         self,
-        calling_ae_title: str,
+        outgoing: Outgoing,
         destination: ApplicationEntity,
         associations: int,
         make_scu: Callable[[Association, int], StorageScu],
-        *,
-        loopback: bool,
     ) -> None:
-        self._ae = AE(ae_title=calling_ae_title)
+        self._ae = AE(ae_title=outgoing.ae_title)
         self._ae.maximum_pdu_size = LARGEST_PDU_BYTES
         self._ae.connection_timeout = CONNECT_TIMEOUT_S
         self._ae.acse_timeout = ACSE_TIMEOUT_S
         self._ae.network_timeout = None
         self._destination = destination
-        self._loopback = loopback
+        self._outgoing = outgoing
         self._most = associations
         self._make_scu = make_scu
         self._idle: list[StorageScu] = []
@@ -216,18 +212,19 @@ class Destination:
 
     def _associate(self) -> Association | None:
         try:
-            address = resolve(self._destination.host, self._destination.port, loopback=self._loopback)
+            route = self._outgoing.route(self._destination)
         except (OSError, UnicodeError, errors.Conflict):
             return None
         asynchronous = AsynchronousOperationsWindowNegotiation()
         asynchronous.maximum_number_operations_invoked = WINDOW
         asynchronous.maximum_number_operations_performed = 1
         association = self._ae.associate(
-            address,
-            self._destination.port,
+            route.address,
+            route.port,
             contexts=contexts(self._pairs),
             ae_title=self._destination.ae_title,
             max_pdu=LARGEST_PDU_BYTES,
+            tls_args=route.tls_args,
             ext_neg=[asynchronous],
             evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_DATA_SENT, acknowledge_at_once)],
         )

@@ -16,7 +16,7 @@ from chalicelib import errors
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.storage_commitment import CommitmentRequest, Outcomes
 from scp_fargate.n_action import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
-from scp_fargate.verification_scu import resolve
+from scp_fargate.outgoing import Outgoing
 
 ALL_COMMITTED, FAILURES_EXIST = 1, 2
 """Event Type ID (PS3.4 table J.3-3)."""
@@ -59,26 +59,22 @@ def primitive(event_type: int, information: Dataset, context: PresentationContex
     return request
 
 
-def send(
-    ae_title: str, destination: ApplicationEntity, event_type: int, information: Dataset, *, loopback: bool
-) -> bool:
-    """Report on an association of its own, in the SCP role (PS3.7 D.3.3.4); return whether the report was taken.
-
-    `loopback` says whether the destination may be on this machine.
-    """
+def send(outgoing: Outgoing, destination: ApplicationEntity, event_type: int, information: Dataset) -> bool:
+    """Report on an association of its own, in the SCP role (PS3.7 D.3.3.4); return whether the report was taken."""
     try:
-        address = resolve(destination.host, destination.port, loopback=loopback)
-    except (OSError, errors.Conflict):
+        route = outgoing.route(destination)
+    except (OSError, UnicodeError, errors.Conflict):
         return False
-    ae = AE(ae_title=ae_title)
+    ae = AE(ae_title=outgoing.ae_title)
     ae.connection_timeout = CONNECT_TIMEOUT_S
     ae.acse_timeout = ae.dimse_timeout = RESPONSE_TIMEOUT_S
     ae.network_timeout = 2 * RESPONSE_TIMEOUT_S
     association = ae.associate(
-        address,
-        destination.port,
+        route.address,
+        route.port,
         contexts=[build_context(STORAGE_COMMITMENT, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])],
         ae_title=destination.ae_title,
+        tls_args=route.tls_args,
         ext_neg=[build_role(STORAGE_COMMITMENT, scp_role=True)],
     )
     if not association.is_established:

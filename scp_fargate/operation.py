@@ -100,10 +100,10 @@ class Operation:
         self.implicit_vr = str(context.transfer_syntax[0]) == IMPLICIT_VR_LITTLE_ENDIAN
 
     def check(self) -> None:
-        """Raise Cancelled or PeerGone when there is reason to stop."""
+        """Raise Cancelled or PeerGone when there is reason to stop; who may have no association is as good as gone."""
         if self.request.MessageID in self.association.dimse.cancel_req:
             raise Cancelled
-        if not is_open(self.association):
+        if not is_open(self.association) or self.association.revoked:
             raise PeerGone
 
     def respond(self, status: Status, identifier: bytes = b"", counters: Mapping[str, int] | None = None) -> None:

@@ -51,6 +51,10 @@ class StorageDul(DULServiceProvider):  # type: ignore[misc]
         if self.state_machine.current_state != DATA_TRANSFER or association.dimse.message is not None:
             super()._read_pdu_data()
             return
+        if association.revoked:
+            # Nothing more is read; its own thread aborts it.
+            time.sleep(0.01)
+            return
         try:
             other = StoreRequests(association).serve()
         except ProtocolError as error:
@@ -101,7 +105,7 @@ class StoreRequests:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, STALLED_AFTER)
                 connection.settimeout(None)
             while self._serve_one():
-                if self._asked_to_leave() or not self._reader.wait(LINGER_S):
+                if self._association.revoked or self._asked_to_leave() or not self._reader.wait(LINGER_S):
                     return False
             return True
         finally:

@@ -58,6 +58,7 @@ class Receiving:
         """
         if not may_store(self._context):
             raise NotStorage("Presentation context is not one of storage.")
+        self._association.archive.quotas.admit(self._association.hospital)
         request, transfer_syntax = self._request, str(self._context.transfer_syntax[0])
         file_meta = encode_file_meta(
             request.sop_class_uid, request.sop_instance_uid, transfer_syntax, self._association.calling_ae_title

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
@@ -37,6 +37,8 @@ LARGEST_PDU_BYTES = 128 << 10
 UNCOMPRESSED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 RESPONSE_TIMEOUT_S = 120.0
 """Receivers may take their time to file an instance."""
+MOST_LATER = 4
+"""Requests that wait for the end of a C-GET."""
 DATA_SET_PRESENT = 0x0001
 
 Ended = Callable[[Outcome, str], None]
@@ -93,6 +95,8 @@ class StorageScu:
         self._originator = originator
         self._log_unforeseen = log_unforeseen
         self._outstanding: dict[int, str] = {}
+        self._later: list[tuple[int, Any]] = []
+        """Requests that the peer of a C-GET sent meanwhile (PS3.7 D.3.3.3)."""
         self._message_id = 0
         self.unsent: list[InstanceRecord] = []
         """Taken by `send_all` and not sent when it was interrupted."""
@@ -123,6 +127,9 @@ class StorageScu:
             except BaseException:
                 self._await_responses(0)
                 raise
+            finally:
+                while self._later:
+                    self.association.dimse.msg_queue.put(self._later.pop(0))
 
     def _read_ahead(
         self, pool: ThreadPoolExecutor, records: Iterable[InstanceRecord]
@@ -244,12 +251,16 @@ class StorageScu:
         deadline = time.monotonic() + RESPONSE_TIMEOUT_S
         while len(self._outstanding) > allowed:
             try:
-                _, message = self.association.dimse.msg_queue.get(timeout=0.5)
+                context_id, message = self.association.dimse.msg_queue.get(timeout=0.5)
             except queue.Empty:
                 if is_open(self.association) and time.monotonic() < deadline:
                     continue
                 drop(self.association)
                 raise PeerGone from None
+            is_request = self.association.is_acceptor and getattr(message, "MessageID", None) is not None
+            if is_request and len(self._later) < MOST_LATER:
+                self._later.append((context_id, message))
+                continue
             uid = self._outstanding.pop(getattr(message, "MessageIDBeingRespondedTo", None) or 0, None)
             if uid is None or not isinstance(message, C_STORE):
                 # The end of the association, or a message that is not due: nothing can be relied on any more.

@@ -25,6 +25,7 @@ from chalicelib.dicom.multipart_reader import (
 )
 from scp_fargate.counts import Counts
 from scp_fargate.http_problem import RETRY_AFTER_S, UnsupportedMediaType, bearer_token, problem, refusal
+from scp_fargate.quotas import Quotas
 from scp_fargate.spool import Spool
 from scp_fargate.stow_rs_request import DICOM, DICOM_JSON, InstanceParts, MetadataAndBulkData, Workers
 from scp_fargate.stow_rs_response import status_code, store_response
@@ -60,6 +61,7 @@ class StowRs:
     logger: Logger
     spool: Spool
     workers: Workers
+    quotas: Quotas
     is_stopping: Callable[[], bool] = field(default=lambda: False)
 
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
@@ -94,6 +96,7 @@ class StowRs:
         if self.is_stopping():
             raise errors.Unavailable("The archive is being restarted; send again.")
         session = await self._session(request)
+        await self.workers.run(self.quotas.admit, session.hospital)
         study = request.match_info.get("study", "")
         if study and not uid.is_valid(study):
             raise errors.BadRequest("The path names no Study Instance UID.")
@@ -126,7 +129,7 @@ class StowRs:
             raise MalformedMultipart("The boundary is missing.")
         store = InstanceStore(
             self.objects, self.spool, self.counts, self.logger, payload.session.hospital, payload.study_instance_uid,
-            correlation_id,
+            correlation_id, self.quotas,
         )  # fmt: skip
         parts: InstanceParts | MetadataAndBulkData
         parts = (InstanceParts if payload.part_type == DICOM else MetadataAndBulkData)(store, self.workers)

@@ -20,6 +20,7 @@ from chalicelib.dicom.part10 import Identifiers, identify_as_far_as_possible, me
 from scp_fargate import dimse_status
 from scp_fargate.c_store import encode_file_meta
 from scp_fargate.counts import Counts
+from scp_fargate.quotas import Quotas
 from scp_fargate.spool import Spool, SpooledPart
 from scp_fargate.stow_rs_response import StoreOutcome
 
@@ -51,6 +52,7 @@ class InstanceStore:
     study_instance_uid: str
     """Study that the URL names, or `""`."""
     correlation_id: str
+    quotas: Quotas
 
     def store_part(self, part: SpooledPart) -> StoreOutcome:
         """Store a DICOM file; whatever happens becomes an outcome."""
@@ -128,6 +130,7 @@ class InstanceStore:
             study_instance_uid=self.study_instance_uid,
         )
         try:
+            self.quotas.admit(self.hospital)
             stored = store_instance(self.objects, received)
         except errors.ArchiveError as error:
             reason = getattr(error, "reason", type(error).__name__)
@@ -136,6 +139,7 @@ class InstanceStore:
         except Exception as error:
             return self._unforeseen(error)
         self.counts.add("stored" if stored.newly_stored else "duplicates")
+        self.quotas.add(self.hospital, len(content))
         source = BytesSource(content)
         identifiers = identify_as_far_as_possible(source)
         declared = media_storage_identifiers(source)

@@ -1,7 +1,8 @@
-"""TLS as the port for it takes it: BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 B.12).
+"""TLS of both directions: BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 B.12).
 
-Both sides show certificates. That of the caller has to be issued by an authority of the settings and not be revoked
-here, and to be registered for the calling AE title (`application_entity`).
+Both sides show certificates. That of the peer has to be issued by an authority of the settings and not be revoked. On
+the TLS port it has to be registered for the calling AE title (`admission`); that of a destination for its AE title too,
+or, where none is registered, to be of the host name that is called.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from aws_lambda_powertools import Logger
+from cryptography import x509
 
 from chalicelib.errors import Unavailable
 from chalicelib.settings import Settings
@@ -80,12 +84,29 @@ class Tls:
         """
         connection.settimeout(self._handshake_timeout_s)
         # A context for each connection: no session is resumed, so every certificate is verified as of now.
-        secured = _context(self._current()).wrap_socket(connection, server_side=True)
+        context = _context(self._current(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        secured = context.wrap_socket(connection, server_side=True)
         certificate = secured.getpeercert(binary_form=True)
         if not certificate:
             secured.close()
             raise OSError("no certificate")
         return secured, hashlib.sha256(certificate).hexdigest()
+
+    def context_for(self, certificate_fingerprints: frozenset[str]) -> ssl.SSLContext:
+        """How a destination is called: it has to present one of these certificates, or if there is none the one of
+        its host name. The archive presents the certificate of its own TLS port."""
+        context = _context(self._current(), _CallingContext(ssl.PROTOCOL_TLS_CLIENT))
+        context.check_hostname = not certificate_fingerprints
+        context.certificate_fingerprints = certificate_fingerprints
+        return context
+
+    def is_revoked(self, certificate: bytes) -> bool:
+        """Whether a certificate (DER) is on a revocation list now."""
+        crl = self._current().crl
+        if not crl:
+            return False
+        found = x509.load_der_x509_certificate(certificate)
+        return (found.issuer.public_bytes(), found.serial_number) in _revoked(crl)
 
     def _current(self) -> Material:
         with self._lock:
@@ -100,7 +121,7 @@ class Tls:
     def _readable(self) -> Material:
         material = self._read()
         try:
-            _context(material)
+            _context(material, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", "") or type(error).__name__
             raise ValueError(f"TLS certificates do not fit together ({reason}).") from error
@@ -143,8 +164,35 @@ def _read_files(settings: Settings) -> Material:
         raise Unavailable(f"A file of the TLS port cannot be read: {error.strerror}.") from error
 
 
-def _context(material: Material) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+class _CallingSocket(ssl.SSLSocket):
+    """A connection that is of use only if the peer showed a certificate that is registered for it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        wanted = self.context.certificate_fingerprints if isinstance(self.context, _CallingContext) else ()
+        if wanted and hashlib.sha256(self.getpeercert(binary_form=True) or b"").hexdigest() not in wanted:
+            raise ssl.SSLCertVerificationError("The certificate is not registered.")
+
+
+class _CallingContext(ssl.SSLContext):
+    """TLS towards one destination."""
+
+    certificate_fingerprints: frozenset[str] = frozenset()
+    sslsocket_class = _CallingSocket
+
+
+@lru_cache(maxsize=4)
+def _revoked(crl: str) -> frozenset[tuple[bytes, int]]:
+    """Issuers and serial numbers of revocation lists."""
+    end = "-----END X509 CRL-----"
+    lists = [x509.load_pem_x509_crl(f"{each}{end}".encode()) for each in crl.split(end) if "BEGIN X509 CRL" in each]
+    return frozenset((each.issuer.public_bytes(), entry.serial_number) for each in lists for entry in each)
+
+
+Context = TypeVar("Context", bound=ssl.SSLContext)
+
+
+def _context(material: Material, context: Context) -> Context:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHER_SUITES)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pynetdicom import AE, evt
@@ -13,8 +13,8 @@ from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification
 
 from chalicelib import errors
-from chalicelib.access.destinations import may_be_called
 from chalicelib.access.model import ApplicationEntity
+from scp_fargate.outgoing import Outgoing, Route
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -32,43 +32,19 @@ class Echo:
     detail: str
 
 
-def resolve(host: str, port: int, *, loopback: bool) -> str:
-    """An IP address of a host; the caller connects to it alone, so that the name cannot mean another one meanwhile.
-
-    Raises
-    ------
-    errors.Conflict
-        If one of its addresses is of a range that is never called.
-    OSError
-        If the name does not resolve.
-    """
-    found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if not all(may_be_called(ip_address(address.partition("%")[0]), loopback=loopback) for address in found):
-        raise errors.Conflict(f"{host} leads to an address in which no application entity can be; it is not called.")
-    return found[0]
-
-
-def is_loopback(host: str) -> bool:
-    """Who listens on the loopback interface alone is on one machine with its modalities."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def echo(calling_ae_title: str, called: ApplicationEntity, *, loopback: bool) -> Echo:
+def echo(outgoing: Outgoing, called: ApplicationEntity) -> Echo:
     """Send C-ECHO to the registered address of an application entity.
 
     Raises
     ------
     errors.Conflict
-        If it has no address or one that is never called.
+        If it has no address or one that is never called, or expects TLS without our having a certificate.
     """
     if not called.host:
         raise errors.Conflict("The application entity has no address: register its destination first.")
     place = f"{called.host}:{called.port}"
     try:
-        address = resolve(called.host, called.port, loopback=loopback)
+        route = outgoing.route(called)
     except (OSError, UnicodeError):
         return Echo(False, f"The host name {called.host} does not resolve to an address.")
     connected: list[bool] = []
@@ -79,37 +55,40 @@ def echo(calling_ae_title: str, called: ApplicationEntity, *, loopback: bool) ->
         if isinstance(event.pdu, A_ASSOCIATE_RJ):
             rejections.append(event.pdu)
 
-    ae = AE(ae_title=calling_ae_title)
+    ae = AE(ae_title=outgoing.ae_title)
     ae.connection_timeout, ae.acse_timeout, ae.dimse_timeout = CONNECT_S, ASSOCIATE_S, ECHO_S
     ae.network_timeout = CONNECT_S + ASSOCIATE_S + ECHO_S
     ae.add_requested_context(Verification)
     started = time.monotonic()
     association = ae.associate(
-        address,
-        called.port,
+        route.address,
+        route.port,
         ae_title=called.ae_title,
+        tls_args=route.tls_args,
         evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: connected.append(True)), (evt.EVT_PDU_RECV, keep_rejection)],
     )
     try:
         if not association.is_established:
             if not connected:
-                return Echo(False, _why_not_connected(address, called.port, place, time.monotonic() - started))
+                return Echo(False, _why_not_connected(route, place, time.monotonic() - started))
             if rejections:
-                return Echo(False, _why_rejected(rejections[0], called, place, calling_ae_title))
-            return Echo(False, _why_not_associated(association, place))
+                return Echo(False, _why_rejected(rejections[0], called, place, outgoing.ae_title))
+            return Echo(False, _why_not_associated(association, place, called.tls))
         return _outcome(association, called, place)
     finally:
         if association.is_established:
             association.release()
 
 
-def _why_not_connected(address: str, port: int, place: str, waited_s: float) -> str:
+def _why_not_connected(route: Route, place: str, waited_s: float) -> str:
     """pynetdicom keeps the reason to itself, so ask the system again, unless time went by."""
+    if route.tls_args and waited_s < CONNECT_S and (failure := _handshake_failure(route)):
+        return f"{place} takes connections, but TLS fails: {failure}."
     silent = f"Nothing answers at {place}: the address is wrong, the machine is off, or a firewall is in between."
     if waited_s >= CONNECT_S:
         return silent
     try:
-        socket.create_connection((address, port), PROBE_S).close()
+        socket.create_connection((route.address, route.port), PROBE_S).close()
     except ConnectionRefusedError:
         return f"The machine answers, but nothing listens at {place} (connection refused)."
     except TimeoutError:
@@ -117,6 +96,22 @@ def _why_not_connected(address: str, port: int, place: str, waited_s: float) -> 
     except OSError as error:
         return f"{place} cannot be reached ({error.strerror or 'network error'})."
     return f"{place} closed the connection at once."
+
+
+def _handshake_failure(route: Route) -> str:
+    """Why there is no TLS, "" if that is not the reason."""
+    assert route.tls_args
+    context, name = route.tls_args
+    try:
+        with socket.create_connection((route.address, route.port), PROBE_S) as plain:
+            context.wrap_socket(plain, server_hostname=name).close()
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is refused ({error.verify_message or 'it is not registered'})".lower()
+    except ssl.SSLError as error:
+        return f"it does not speak it as expected ({error.reason or 'no reason given'})".lower()
+    except OSError:
+        return ""
+    return ""
 
 
 def _why_rejected(rejection: A_ASSOCIATE_RJ, called: ApplicationEntity, place: str, calling_ae_title: str) -> str:
@@ -131,10 +126,11 @@ def _why_rejected(rejection: A_ASSOCIATE_RJ, called: ApplicationEntity, place: s
     return f"{place} rejected the association: {reason.lower()}.{hint}"
 
 
-def _why_not_associated(association: Association, place: str) -> str:
+def _why_not_associated(association: Association, place: str, tls: bool) -> str:
     if association.rejected_contexts:
         return f"{place} accepted the association, but not the Verification SOP class."
-    return f"{place} takes connections but does not answer as a DICOM application entity; it may expect TLS."
+    hint = "it may refuse the archive's certificate" if tls else "it may expect TLS"
+    return f"{place} takes connections but does not answer as a DICOM application entity; {hint}."
 
 
 def _outcome(association: Association, called: ApplicationEntity, place: str) -> Echo:

@@ -70,6 +70,12 @@ class Hospital:
     """Name for messages, within the characters of GSM 03.38; `name` when empty."""
     maximum_associations: int = 0
     """Associations that it may have open in one ingest container; 0: as many as the container's settings say."""
+    maximum_instances_per_minute: int = 0
+    """Instances that it may store in a minute, in the whole region's archive; 0: any number. The next two alike."""
+    maximum_bytes_per_day: int = 0
+    """Bytes of data sets that it may store in a day (UTC)."""
+    networks: frozenset[str] = field(default_factory=frozenset)
+    """Networks (CIDR) that its application entities call from, unless theirs are registered; empty: any."""
     revision: str = field(default="", compare=False)
     """Changes with every change of the registered hospital."""
 
@@ -85,8 +91,15 @@ class ApplicationEntity:
     host: str = ""
     """Where it listens as a C-MOVE destination, "" if it does not."""
     port: int = 0
+    tls: bool = False
+    """Whether TLS is spoken at that address."""
     certificate_fingerprints: frozenset[str] = field(default_factory=frozenset)
-    """SHA-256 of the certificates (DER) that it may present over TLS, 64 lower case hexadecimal digits each."""
+    """SHA-256 of the certificates (DER) that it presents over TLS, calling or called, 64 lower case hexadecimal digits
+    each."""
+    tls_only: bool = False
+    """Whether it may not call on the port without TLS."""
+    networks: frozenset[str] = field(default_factory=frozenset)
+    """Networks (CIDR) that it calls from; empty: those of its hospital."""
     enabled: bool = True
     """One that is not may neither call nor be called."""
     revision: str = field(default="", compare=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from ipaddress import ip_network
 
 from chalicelib.access.destinations import valid_host
 from chalicelib.access.model import ApplicationEntity, Hospital
@@ -30,7 +31,7 @@ def register_hospital(
     Raises
     ------
     errors.BadRequest
-        If id or names are not valid; the name for messages has to leave room for the text of an SMS.
+        If id, names or networks are not valid; the name for messages has to leave room for the text of an SMS.
     errors.PreconditionFailed
         If it has another revision.
     errors.PreconditionRequired
@@ -46,7 +47,7 @@ def register_hospital(
         exam_available(sms_name or name, public_url)
     except ValueError as error:
         raise BadRequest(f"The name for SMS cannot be used: {error}.") from error
-    wanted = replace(hospital, name=name, sms_name=sms_name)
+    wanted = replace(hospital, name=name, sms_name=sms_name, networks=_networks(hospital.networks))
     try:
         revision = registry.put_hospital(wanted, if_revision or ABSENT)
     except PreconditionFailed as error:
@@ -102,7 +103,8 @@ def register_application_entity(
     Raises
     ------
     errors.BadRequest
-        If title, address or a certificate's fingerprint is not valid.
+        If title, address, a network or a certificate's fingerprint is not valid, or TLS alone is allowed and no
+        certificate is registered.
     errors.Conflict
         If another hospital holds the title, or a certificate.
     errors.NotFound
@@ -118,7 +120,10 @@ def register_application_entity(
         ae_title=valid_ae_title(application_entity.ae_title),
         host=valid_host(application_entity.host) if application_entity.host else "",
         certificate_fingerprints=_fingerprints(application_entity.certificate_fingerprints),
+        networks=_networks(application_entity.networks),
     )
+    if wanted.tls_only and not wanted.certificate_fingerprints:
+        raise BadRequest("tls_only: without a registered certificate the application entity could not call at all.")
     _check_certificates(registry, wanted)
     try:
         revision = registry.put_application_entity(wanted, if_revision or ABSENT)
@@ -170,6 +175,13 @@ def _fingerprints(texts: Iterable[str]) -> frozenset[str]:
     if not all(map(FINGERPRINT.fullmatch, fingerprints)):
         raise BadRequest("A certificate's fingerprint is its SHA-256, 64 hexadecimal digits, colons between allowed.")
     return fingerprints
+
+
+def _networks(texts: Iterable[str]) -> frozenset[str]:
+    try:
+        return frozenset(str(ip_network(text.strip())) for text in texts)
+    except ValueError:
+        raise BadRequest("A network is an IPv4 or IPv6 prefix such as 10.1.0.0/16, without bits after it.") from None
 
 
 def _check_certificates(registry: Registry, wanted: ApplicationEntity) -> None:

@@ -56,6 +56,9 @@ class DynamoDBRegistry:
             "name": hospital.name,
             "sms_name": hospital.sms_name,
             "maximum_associations": hospital.maximum_associations,
+            "maximum_instances_per_minute": hospital.maximum_instances_per_minute,
+            "maximum_bytes_per_day": hospital.maximum_bytes_per_day,
+            "networks": ",".join(sorted(hospital.networks)),
             "revision": _new_revision(),
         }
         try:
@@ -80,7 +83,10 @@ class DynamoDBRegistry:
             "services": ",".join(sorted(application_entity.services)),
             "host": application_entity.host,
             "port": application_entity.port,
+            "tls": application_entity.tls,
             "certificate_fingerprints": ",".join(sorted(application_entity.certificate_fingerprints)),
+            "tls_only": application_entity.tls_only,
+            "networks": ",".join(sorted(application_entity.networks)),
             "enabled": application_entity.enabled,
             "revision": _new_revision(),
         }
@@ -256,6 +262,9 @@ def _hospital(values: dict[str, Any]) -> Hospital:
         name=values["name"],
         sms_name=values["sms_name"],
         maximum_associations=values.get("maximum_associations", 0),
+        maximum_instances_per_minute=values.get("maximum_instances_per_minute", 0),
+        maximum_bytes_per_day=values.get("maximum_bytes_per_day", 0),
+        networks=_words(values.get("networks", "")),
         revision=values.get("revision", ""),
     )
 
@@ -267,7 +276,10 @@ def _application_entity(values: dict[str, Any]) -> ApplicationEntity:
         services=_words(values["services"]),
         host=values["host"],
         port=values["port"],
+        tls=values.get("tls", False),
         certificate_fingerprints=_words(values.get("certificate_fingerprints", "")),
+        tls_only=values.get("tls_only", False),
+        networks=_words(values.get("networks", "")),
         enabled=values.get("enabled", True),
         revision=values.get("revision", ""),
     )

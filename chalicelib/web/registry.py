@@ -55,6 +55,9 @@ def put_hospital(hospital: str) -> Response:
             name=body["name"],
             sms_name=body.get("sms_name", ""),
             maximum_associations=body.get("maximum_associations", 0),
+            maximum_instances_per_minute=body.get("maximum_instances_per_minute", 0),
+            maximum_bytes_per_day=body.get("maximum_bytes_per_day", 0),
+            networks=frozenset(body.get("networks", ())),
         ),
         _precondition(request),
         public_url=wiring.settings().public_url,
@@ -90,6 +93,7 @@ def put_application_entity(hospital: str, ae_title: str) -> Response:
     session = current_session(request, Permission.OPERATE)
     body = json_body(request, "ApplicationEntityProperties")
     destination = body.get("destination", {"host": "", "port": 0})
+    certificates = frozenset(body.get("certificate_fingerprints", ()))
     registered, is_new = registration.register_application_entity(
         wiring.registry(),
         ApplicationEntity(
@@ -98,7 +102,11 @@ def put_application_entity(hospital: str, ae_title: str) -> Response:
             services=frozenset(body["services"]),
             host=destination["host"],
             port=destination["port"],
-            certificate_fingerprints=frozenset(body.get("certificate_fingerprints", ())),
+            tls=destination.get("tls", False),
+            certificate_fingerprints=certificates,
+            # Who has a certificate shows it, unless an operator says otherwise.
+            tls_only=body.get("tls_only", bool(certificates)),
+            networks=frozenset(body.get("networks", ())),
             enabled=body.get("enabled", True),
         ),
         _precondition(request),
@@ -179,6 +187,9 @@ def _hospital_json(hospital: Hospital) -> dict[str, Any]:
         "name": hospital.name,
         "sms_name": hospital.sms_name,
         "maximum_associations": hospital.maximum_associations,
+        "maximum_instances_per_minute": hospital.maximum_instances_per_minute,
+        "maximum_bytes_per_day": hospital.maximum_bytes_per_day,
+        "networks": sorted(hospital.networks),
         "revision": hospital.revision,
     }
 
@@ -189,11 +200,17 @@ def _application_entity_json(application_entity: ApplicationEntity) -> dict[str,
         "hospital": application_entity.hospital,
         "services": sorted(application_entity.services),
         "certificate_fingerprints": sorted(application_entity.certificate_fingerprints),
+        "tls_only": application_entity.tls_only,
+        "networks": sorted(application_entity.networks),
         "enabled": application_entity.enabled,
         "revision": application_entity.revision,
     }
     if application_entity.host:
-        shown["destination"] = {"host": application_entity.host, "port": application_entity.port}
+        shown["destination"] = {
+            "host": application_entity.host,
+            "port": application_entity.port,
+            "tls": application_entity.tls,
+        }
     return shown
 
 

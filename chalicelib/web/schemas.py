@@ -31,6 +31,12 @@ def _list(name: str, items: Schema, **more: Schema) -> Schema:
 AMOUNT: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "Decimal number"}
 HOSPITAL = _object({"id": STRING, "name": STRING})
 REVISION: Schema = {"type": "string", "description": "Changes with every change; in quotes it is the ETag"}
+NETWORKS: Schema = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 3, "maxLength": 43},
+    "uniqueItems": True,
+    "maxItems": 50,
+}
 HOSPITAL_PROPERTIES: dict[str, Schema] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 100},
     "sms_name": {
@@ -44,20 +50,41 @@ HOSPITAL_PROPERTIES: dict[str, Schema] = {
         "maximum": 1000,
         "description": "Open at once in one ingest container; 0, the default: as many as its settings say",
     },
+    "maximum_instances_per_minute": {
+        **COUNT,
+        "maximum": 1 << 50,
+        "description": "Instances that it may store in a minute; 0, the default: any number",
+    },
+    "maximum_bytes_per_day": {
+        **COUNT,
+        "maximum": 1 << 50,
+        "description": "Bytes that it may store in a day (UTC); 0, the default: any number",
+    },
+    "networks": {
+        **NETWORKS,
+        "description": "Networks (CIDR) from which its application entities may call over DIMSE, unless theirs are "
+        "registered; none, the default: from anywhere",
+    },
 }
 APPLICATION_ENTITY: dict[str, Schema] = {
     "services": {
         "type": "array",
         "items": {"type": "string", "enum": ["store", "query", "retrieve"]},
         "uniqueItems": True,
-        "description": "What it may ask of the archive",
+        "description": "What it may ask of the archive; store includes storage commitment",
     },
     "destination": {
         **_object(
             {
                 "host": {"type": "string", "minLength": 1, "maxLength": 253, "description": "Host name or IP address"},
                 "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-            }
+                "tls": {
+                    "type": "boolean",
+                    "description": "TLS is spoken there; its certificate has to be one of certificate_fingerprints, "
+                    "or of its host name where none is registered; by default false",
+                },
+            },
+            frozenset({"tls"}),
         ),
         "description": "Where it listens: destination of C-MOVE, storage commitment, C-ECHO",
     },
@@ -66,6 +93,14 @@ APPLICATION_ENTITY: dict[str, Schema] = {
         "items": {"type": "string", "minLength": 64, "maxLength": 95},
         "maxItems": 10,
         "description": "SHA-256 of the certificates that it presents over TLS, in hexadecimal",
+    },
+    "tls_only": {
+        "type": "boolean",
+        "description": "It may not call on the port without TLS; by default whether it has a certificate",
+    },
+    "networks": {
+        **NETWORKS,
+        "description": "Networks (CIDR) from which it may call; none, the default: those of its hospital",
     },
     "enabled": {"type": "boolean", "description": "One that is not may neither call nor be called"},
 }
@@ -97,12 +132,10 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Hospitals": _list("hospitals", HOSPITAL),
     "Hospital": _object({"id": STRING, **HOSPITAL_PROPERTIES, "revision": REVISION}),
-    "HospitalProperties": _object(HOSPITAL_PROPERTIES, frozenset({"sms_name", "maximum_associations"})),
+    "HospitalProperties": _object(HOSPITAL_PROPERTIES, frozenset(HOSPITAL_PROPERTIES) - {"name"}),
     "ApplicationEntities": _list("application_entities", REGISTERED_APPLICATION_ENTITY),
     "ApplicationEntity": REGISTERED_APPLICATION_ENTITY,
-    "ApplicationEntityProperties": _object(
-        APPLICATION_ENTITY, frozenset({"destination", "certificate_fingerprints", "enabled"})
-    ),
+    "ApplicationEntityProperties": _object(APPLICATION_ENTITY, frozenset(APPLICATION_ENTITY) - {"services"}),
     "Echo": _object(
         {
             "answered": {"type": "boolean", "description": "The application entity answered C-ECHO with success"},

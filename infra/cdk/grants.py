@@ -77,13 +77,13 @@ def keep_storage_commitments(role: iam.IGrantable, storage: Storage) -> None:
     )
 
 
-def count_echoes(role: iam.IGrantable, storage: Storage) -> None:
-    """Let a role count C-ECHO self-tests and change no other item of the registry."""
+def count_attempts(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role count C-ECHO self-tests and what hospitals store, and change no other item of the registry."""
     role.grant_principal.add_to_principal_policy(
         iam.PolicyStatement(
             actions=["dynamodb:UpdateItem"],
             resources=[storage.registry.table_arn],
-            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ATTEMPTS#ECHO#*"]}},
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ATTEMPTS#ECHO#*", "ATTEMPTS#QUOTA#*"]}},
         )
     )
 

@@ -155,7 +155,7 @@ class IngestStack(Stack):
             arn = self.config.dicom_tls_secret_arn
             secretsmanager.Secret.from_secret_complete_arn(self, "DicomTlsSecret", arn).grant_read(role)
         grants.keep_storage_commitments(role, self.archive.storage)
-        grants.count_echoes(role, self.archive.storage)
+        grants.count_attempts(role, self.archive.storage)
 
     def _http_load_balancer(self) -> elb.NetworkLoadBalancer:
         """For CloudFront alone, whose VPC origin has its interfaces in this VPC."""

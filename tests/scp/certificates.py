@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,3 +87,46 @@ class Authority:
         )
         key_file.write_bytes(private)
         return Issued(certificate, certificate_file, key_file)
+
+
+@dataclass(frozen=True)
+class TlsEndpoint:
+    """What an ingest service with a TLS port needs, and those who call it or are called."""
+
+    authority: Authority
+    server: Issued
+    port: int
+
+    @classmethod
+    def make(cls, folder: Path, port: int) -> TlsEndpoint:
+        """An authority and the endpoint's certificate."""
+        authority = Authority(folder)
+        return cls(authority, authority.issue("server"), port)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Settings of the ingest service."""
+        return {
+            "SANSFILM_DICOM_TLS_PORT": str(self.port),
+            "SANSFILM_DICOM_TLS_CERTIFICATE_FILE": str(self.server.certificate_file),
+            "SANSFILM_DICOM_TLS_PRIVATE_KEY_FILE": str(self.server.key_file),
+            "SANSFILM_DICOM_TLS_CLIENT_CA_FILE": str(self.authority.own.certificate_file),
+        }
+
+    def calling(self, issued: Issued) -> ssl.SSLContext:
+        """TLS of a modality that calls the endpoint."""
+        context = ssl.create_default_context(cafile=str(self.authority.own.certificate_file))
+        context.load_cert_chain(issued.certificate_file, issued.key_file)
+        return context
+
+    def called(self, issued: Issued) -> ssl.SSLContext:
+        """TLS of an application entity that the endpoint calls, and that wants to see the endpoint's certificate."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.authority.own.certificate_file))
+        context.load_cert_chain(issued.certificate_file, issued.key_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def dcmtk(self, issued: Issued) -> list[str]:
+        """Options of DCMTK's programs, calling or called."""
+        files = (str(issued.key_file), str(issued.certificate_file))
+        return ["+tls", *files, "+cf", str(self.authority.own.certificate_file)]

@@ -21,8 +21,9 @@ from chalicelib.archive.index_instance import index_objects
 from tests.conftest import _forget_process_caches
 from tests.contract.index_support import index, store
 from tests.dicom_files import data_set, part10
-from tests.emulator import Cloud, Emulator, create_cloud
+from tests.emulator import Cloud, Emulator, create_cloud, free_port
 from tests.real_files import RealFile, real_files
+from tests.scp.certificates import Issued, TlsEndpoint
 from tests.scp.conftest import ROOT, Ingest, register_region
 
 QUERY_RETRIEVE = frozenset({"query", "retrieve"})
@@ -41,6 +42,9 @@ class Archive:
     """What the archive holds."""
 
     ingest: Ingest
+    tls: TlsEndpoint
+    pacs: Issued
+    """Certificate of NORD_PACS."""
     charset_files: list[RealFile] = field(default_factory=list)
     compressed: list[Dataset] = field(default_factory=list)
 
@@ -130,21 +134,26 @@ def archive(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
             patch.setenv(name, value)
         _forget_process_caches()
         register_region()
-        for title, hospital, services in (
-            ("NORD_PACS", "nord", QUERY_RETRIEVE | {"store"}),
-            ("NORD_GET", "nord", frozenset({"retrieve"})),
-            ("SUD_PACS", "sud", QUERY_RETRIEVE),
-        ):
-            wiring.registry().put_application_entity(ApplicationEntity(title, hospital, services))
         folder: Path = tmp_path_factory.mktemp("ingest")
+        tls = TlsEndpoint.make(folder, free_port())
+        pacs = tls.authority.issue("nord")
+        for title, hospital, services, certificates in (
+            ("NORD_PACS", "nord", QUERY_RETRIEVE | {"store"}, frozenset({pacs.fingerprint})),
+            ("NORD_GET", "nord", frozenset({"retrieve"}), frozenset[str]()),
+            ("SUD_PACS", "sud", QUERY_RETRIEVE, frozenset[str]()),
+        ):
+            wiring.registry().put_application_entity(
+                ApplicationEntity(title, hospital, services, certificate_fingerprints=certificates)
+            )
         settings = {
             "SANSFILM_RENDERED_FUNCTION": _create_renderer(cloud),
             "SANSFILM_MAXIMUM_MATCHES": "30",
             "SANSFILM_SLOW_PEER_GRACE_S": "3",
+            **tls.settings,
         }
         ingest = Ingest(cloud, folder / "ingest.log", settings)
         try:
-            found = Archive(ingest)
+            found = Archive(ingest, tls, pacs)
             _fill(found)
             ingest.start()
             yield found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pynetdicom.events import Event
 from chalicelib import wiring
 from chalicelib.access.model import ApplicationEntity
 from tests.emulator import free_port
+from tests.scp.certificates import Issued
 
 UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
@@ -47,10 +49,13 @@ def new_title() -> str:
     return f"DST_{next(_numbers)}"
 
 
-def register(ae_title: str, port: int, hospital: str = "nord") -> None:
+def register(
+    ae_title: str, port: int, hospital: str = "nord", tls: bool = False, certificates: tuple[Issued, ...] = ()
+) -> None:
     """Make it known as a destination."""
+    fingerprints = frozenset(issued.fingerprint for issued in certificates)
     wiring.registry().put_application_entity(
-        ApplicationEntity(ae_title, hospital, frozenset({"store"}), "127.0.0.1", port)
+        ApplicationEntity(ae_title, hospital, frozenset({"store"}), "127.0.0.1", port, tls, fingerprints)
     )
 
 
@@ -60,6 +65,8 @@ def destination(
     syntaxes: tuple[str, ...] = tuple(AllTransferSyntaxes),
     status: Callable[[str], int] = lambda uid: 0,
     most_associations: int = 10,
+    tls: ssl.SSLContext | None = None,
+    certificates: tuple[Issued, ...] = (),
 ) -> Iterator[Received]:
     """A registered destination of a title of its own; `status` answers each SOP Instance UID."""
     received = Received(new_title())
@@ -81,22 +88,25 @@ def destination(
     for context in StoragePresentationContexts:
         ae.add_supported_context(context.abstract_syntax, list(syntaxes))
     server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, on_store), (evt.EVT_ACCEPTED, on_accepted)]
+        ("127.0.0.1", 0),
+        block=False,
+        evt_handlers=[(evt.EVT_C_STORE, on_store), (evt.EVT_ACCEPTED, on_accepted)],
+        ssl_context=tls,
     )
     try:
-        register(received.ae_title, server.server_address[1], hospital)
+        register(received.ae_title, server.server_address[1], hospital, tls is not None, certificates)
         yield received
     finally:
         server.shutdown()
 
 
 @contextmanager
-def storescp(ae_title: str, folder: Path, *options: str) -> Iterator[Path]:
-    """DCMTK's storescp as a registered destination; yields the folder that it writes to."""
+def storescp(ae_title: str, folder: Path, *options: str, certificates: tuple[Issued, ...] = ()) -> Iterator[Path]:
+    """DCMTK's storescp as a registered destination, with `+tls` of TLS; yields the folder that it writes to."""
     port = free_port()
     process = subprocess.Popen(["storescp", *options, "-aet", ae_title, "-od", str(folder), str(port)])
     try:
-        register(ae_title, port)
+        register(ae_title, port, tls="+tls" in options, certificates=certificates)
         time.sleep(0.5)
         yield folder
     finally:

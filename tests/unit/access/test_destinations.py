@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.access.destinations import may_be_called
-from scp_fargate.verification_scu import resolve
+from scp_fargate.outgoing import resolve
 
 REFUSED = [
     "169.254.169.254", "169.254.170.2", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe",
