@@ -16,12 +16,11 @@ from chalicelib import errors
 from chalicelib.settings import Settings
 from scp_fargate import c_find
 from scp_fargate.admission import Watch, objection_to
-from scp_fargate.association import LARGEST_BACKLOG, Archive, IncomingAssociation
+from scp_fargate.association import Archive, IncomingAssociation
 from scp_fargate.c_echo import on_c_echo
 from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
 from scp_fargate.incoming_server import GivenConnection, IncomingServer
 from scp_fargate.limits import Connections, Limits
-from scp_fargate.move_destination import WINDOW
 from scp_fargate.operation import acknowledge_at_once, forget_stale_cancel
 from scp_fargate.presentation_contexts import supported_contexts
 
@@ -125,7 +124,6 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
         (evt.EVT_CONN_CLOSE, _on_connection_closed),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_SOP_EXTENDED, _on_sop_class_extended),
-        (evt.EVT_ASYNC_OPS, _on_asynchronous_operations),
         (evt.EVT_DIMSE_RECV, forget_stale_cancel),
         (evt.EVT_DATA_SENT, acknowledge_at_once),
     ]
@@ -241,16 +239,6 @@ def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
             if answers[uid][:1] == b"\x01":
                 association.relational_retrieve.add(str(uid))
     return answers
-
-
-def _on_asynchronous_operations(event: Event) -> tuple[int, int]:
-    """Answer Asynchronous Operations Window Negotiation (PS3.7 D.3.3.3); 0 asks for any number.
-
-    Requests sent ahead wait for their turn and are answered in order; sub-operations of a C-GET go out as many at once.
-    """
-    association: IncomingAssociation = event.assoc
-    association.sub_operations_at_once = min(event.nr_performed or WINDOW, WINDOW)
-    return min(event.nr_invoked or LARGEST_BACKLOG, LARGEST_BACKLOG), association.sub_operations_at_once
 
 
 def _on_accepted(event: Event) -> None:

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
+from pynetdicom.acse import ACSE
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
-from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.pdu_primitives import P_DATA, AsynchronousOperationsWindowNegotiation
 from pynetdicom.transport import AssociationSocket
 
 from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
@@ -42,7 +43,9 @@ LARGEST_PDU_BYTES = 1 << 20
 RECEIVE_CHUNK_BYTES = 256 << 10
 STALLED_AFTER_S = 30
 LARGEST_BACKLOG = 4
-"""Requests that wait on one association; more means a peer that does not wait for responses (PS3.7 D.3.3.3)."""
+"""Requests that a peer may send ahead; more that wait mean a peer that does not keep to what was agreed on."""
+LARGEST_WINDOW = 8
+"""C-STORE sub-operations of a C-GET that go out at once, where the peer allows it."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,24 @@ def nothing() -> None:
     """What is to be done at an end where there is nothing to do."""
 
 
+class WindowedAcse(ACSE):
+    """Association control that grants an Asynchronous Operations Window (PS3.7 D.3.3.3): pynetdicom answers (1, 1)."""
+
+    def _check_async_ops(self) -> AsynchronousOperationsWindowNegotiation:
+        """The answer to what was asked for, where 0 means any number.
+
+        Requests sent ahead wait for their turn and are answered in order; sub-operations of a C-GET go out as many at
+        once.
+        """
+        invoked, performed = self.requestor.asynchronous_operations
+        association = cast("IncomingAssociation", self.assoc)
+        association.sub_operations_at_once = min(performed or LARGEST_WINDOW, LARGEST_WINDOW)
+        item = AsynchronousOperationsWindowNegotiation()
+        item.maximum_number_operations_invoked = min(invoked or LARGEST_BACKLOG, LARGEST_BACKLOG)
+        item.maximum_number_operations_performed = association.sub_operations_at_once
+        return item
+
+
 class IncomingAssociation(Association):
     """An association that a modality or PACS opened."""
 
@@ -230,6 +251,7 @@ class IncomingAssociation(Association):
         """Whether it is to end after the message under way: its application entity may have it no more."""
         self.end_of_hospital: Callable[[], None] = nothing
         """Ends what `HospitalAssociations.begin` began."""
+        self.acse = WindowedAcse(self)
         self.dimse = BoundedDimse(self, archive.memory)
         if archive.own_c_store_path:
             self.dul = StorageDul(self)

@@ -196,7 +196,8 @@ def _context(material: Material, context: Context) -> Context:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHER_SUITES)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION
-    context.num_tickets = 0
+    if context.protocol is ssl.PROTOCOL_TLS_SERVER:
+        context.num_tickets = 0
     with _file_with(material.certificate) as certificate, _file_with(material.private_key) as private_key:
         context.load_cert_chain(certificate, private_key)
     context.verify_mode = ssl.CERT_REQUIRED

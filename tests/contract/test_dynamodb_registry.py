@@ -15,6 +15,7 @@ from chalicelib.archive.scope import PatientRef, Scope, StudyRef
 from localstack import region
 from tests.emulator import Cloud
 
+NETWORKS = frozenset({"10.0.0.0/8", "2001:db8::/32"})
 SCOPE = Scope(("nord",), (PatientRef("sud", "P1", "X"),), (StudyRef("sud", "1.2.3"),))
 
 
@@ -22,7 +23,10 @@ def test_hospitals(cloud: Cloud) -> None:
     registry = wiring.registry()
     assert registry.hospital("nord") is None
     assert registry.hospitals() == []
-    for hospital in (Hospital("sud", "Hôpital Sud"), Hospital("nord", "Hôpital Nord", "Hop. Nord", 12)):
+    for hospital in (
+        Hospital("sud", "Hôpital Sud"),
+        Hospital("nord", "Hôpital Nord", "Hop. Nord", 12, 600, 10**12, NETWORKS),
+    ):
         registry.put_hospital(hospital)
         assert registry.hospital(hospital.hospital_id) == hospital
     assert [hospital.hospital_id for hospital in registry.hospitals()] == ["nord", "sud"]
@@ -30,7 +34,10 @@ def test_hospitals(cloud: Cloud) -> None:
 
 def test_application_entities(cloud: Cloud) -> None:
     registry = wiring.registry()
-    pacs = ApplicationEntity("NORD_PACS", "nord", frozenset({"store", "query"}), "127.0.0.1", 11121)
+    pacs = ApplicationEntity(
+        "NORD_PACS", "nord", frozenset({"store", "query"}), "127.0.0.1", 11121, True, frozenset({"ab" * 32}), True,
+        NETWORKS,
+    )  # fmt: skip
     modality = ApplicationEntity("NORD_CT1", "nord")
     for application_entity in (pacs, modality):
         registry.put_application_entity(application_entity)

@@ -21,8 +21,10 @@ CT1 = f"{NORD}/NORD_CT1"
 FINGERPRINT = "ab" * 32
 PROPERTIES = {
     "services": ["store", "query"],
-    "destination": {"host": "ct1.nord.example", "port": 104},
+    "destination": {"host": "ct1.nord.example", "port": 104, "tls": True},
     "certificate_fingerprints": [FINGERPRINT],
+    "tls_only": True,
+    "networks": ["10.1.0.0/16", "2001:db8::/32"],
     "enabled": True,
 }
 
@@ -74,11 +76,18 @@ def test_registers_reads_replaces_and_removes_an_application_entity(http: HttpCl
 def test_registers_and_renames_a_hospital(http: HttpClient, operator: dict[str, str]) -> None:
     path = "/api/hospitals/clinique-est"
     assert http.get(path, headers=operator).status_code == 404
-    body = {"name": " Clinique de l’Est ", "sms_name": "Clin. Est", "maximum_associations": 4}
+    limits = {
+        "maximum_associations": 4,
+        "maximum_instances_per_minute": 6000,
+        "maximum_bytes_per_day": 10**12,
+        "networks": ["192.0.2.0/24"],
+    }
+    body = {"name": " Clinique de l’Est ", "sms_name": "Clin. Est", **limits}
     made = put(http, path, operator, body)
     assert made.status_code == 201
     body = conforms(made, "Hospital")
-    assert (body["name"], body["sms_name"], body["maximum_associations"]) == ("Clinique de l’Est", "Clin. Est", 4)
+    assert (body["name"], body["sms_name"]) == ("Clinique de l’Est", "Clin. Est")
+    assert limits.items() <= body.items()
     assert put(http, path, operator, {"name": "Other"}).status_code == 428
     assert put(http, path, operator, {"name": "Other"}, if_none_match="*").status_code == 412
     renamed = put(http, path, operator, {"name": "Clinique Est"}, if_match=made.headers["ETag"])
@@ -96,6 +105,11 @@ def test_registers_and_renames_a_hospital(http: HttpClient, operator: dict[str, 
         ({"services": ["print"]}, "services"),
         ({"services": ["store", "store"]}, "services"),
         ({"destination": {"host": "a.example"}}, "port"),
+        ({"destination": {"host": "a.example", "port": 104, "tls": "yes"}}, "tls"),
+        ({"tls_only": True, "certificate_fingerprints": []}, "tls_only"),
+        ({"networks": ["10.1.2.3/16"]}, "network"),
+        ({"networks": ["hospital"]}, "network"),
+        ({"networks": ["10.0.0.0/8", "10.0.0.0/8"]}, "networks"),
         ({"destination": {"host": "a.example", "port": 0}}, "port"),
         ({"destination": {"host": "a.example", "port": 65536}}, "port"),
         ({"destination": {"host": "a.example", "port": "104"}}, "port"),
@@ -125,6 +139,16 @@ def test_refuses_what_is_no_application_entity(
     assert answer.status_code == 400, answer.body
     assert what in conforms(answer, "Problem")["detail"]
     assert wiring.registry().application_entity("NORD_CT1") is None
+
+
+def test_who_has_a_certificate_shows_it_unless_told_otherwise(http: HttpClient, operator: dict[str, str]) -> None:
+    certificates = {"certificate_fingerprints": [FINGERPRINT]}
+    for title, more, tls_only in (
+        ("A", {}, False), ("B", certificates, True), ("C", certificates | {"tls_only": False}, False),
+    ):  # fmt: skip
+        answer = put(http, f"{NORD}/{title}", operator, {"services": [], **more})
+        assert conforms(answer, "ApplicationEntity")["tls_only"] is tls_only
+        assert "destination" not in answer.json_body
 
 
 @pytest.mark.parametrize(
@@ -174,6 +198,9 @@ def test_spaces_around_a_title_say_nothing(http: HttpClient, operator: dict[str,
         ("est", {"sms_name": "Est"}),
         ("est", {"name": "Est", "id": "est"}),
         ("est", {"name": "Est", "maximum_associations": -1}),
+        ("est", {"name": "Est", "maximum_bytes_per_day": -1}),
+        ("est", {"name": "Est", "maximum_instances_per_minute": 1.5}),
+        ("est", {"name": "Est", "networks": ["10.0.0.0/40"]}),
     ],
 )
 def test_refuses_what_is_no_hospital(

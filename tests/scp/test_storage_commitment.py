@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,11 +74,11 @@ class Requester:
             association.release()
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self, tls: ssl.SSLContext | None = None) -> Iterator[None]:
         ae = AE(ae_title="NORD_CT1")
         ae.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
         server = ae.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._hear)]
+            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._hear)], ssl_context=tls
         )
         try:
             yield
