@@ -159,6 +159,8 @@ def associations() -> str:
         ("Associations at once per process", settings.maximum_associations),
         ("Matches of one C-FIND", settings.maximum_matches),
         ("Associations with the destination of one C-MOVE", settings.move_associations),
+        ("Requests that a peer may send ahead", association.LARGEST_BACKLOG),
+        ("Sub-operations of a C-GET at once", association.LARGEST_WINDOW),
         ("Outstanding sub-operations proposed to a destination", move_destination.WINDOW),
         ("A destination answers a C-STORE within", f"{storage_scu.RESPONSE_TIMEOUT_S:.0f} s"),
     )

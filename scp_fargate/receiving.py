@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from chalicelib.archive.store import ReceivedInstance, StoredInstance, store_instance
 from chalicelib.archive.store_arriving import LOOK_BACK_BYTES, store_arriving_instance
-from chalicelib.dicom.part10 import DEFLATED
 from scp_fargate.c_store import DoesNotFit, NotStorage, encode_file_meta
 from scp_fargate.presentation_contexts import may_store
 
@@ -75,7 +74,7 @@ class Receiving:
             if count < len(target):
                 break
             if position == len(self._window):
-                if position >= PART_BYTES and transfer_syntax not in DEFLATED:
+                if position >= PART_BYTES:
                     return store_arriving_instance(
                         self._association.objects, self._received(b"", start, ""), self._fill, self._window, position
                     )

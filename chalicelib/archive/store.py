@@ -138,7 +138,7 @@ def check_source(received: ReceivedInstance, source: Source) -> tuple[DataSet, I
         If it cannot be archived, or contradicts its request.
     """
     try:
-        data_set = open_data_set(source)
+        data_set = open_data_set(source, one_pass=True)
         if data_set.start >= source.size:
             raise errors.InvalidInstance("empty", "The data set is empty.")
         identifiers = identify(data_set)

@@ -156,7 +156,7 @@ def store_arriving_instance(
 def _agree_on_start(arriving: ArrivingInstance, start: int) -> None:
     """Some data sets begin with File Meta Information of their own, which the digest leaves out (D3)."""
     try:
-        found = open_data_set(arriving).start
+        found = open_data_set(arriving, one_pass=True).start
         if found != start:
             arriving.digest_from(found)
     except Malformed:

@@ -20,6 +20,7 @@ from chalicelib.dicom.elements import (
     Truncated,
     walk,
 )
+from chalicelib.dicom.inflated_source import InflatedSource
 from chalicelib.dicom.skim import LONGEST_VALUE_BYTES, skim
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -68,8 +69,10 @@ class Identifiers:
     series_instance_uid: str = ""
 
 
-def open_data_set(source: Source) -> DataSet:
+def open_data_set(source: Source, *, one_pass: bool = False) -> DataSet:
     """Find the data set of a DICOM file, with or without preamble and File Meta Information.
+
+    With `one_pass` it will be read once and forwards, so that a deflated one need not be in memory as a whole.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def open_data_set(source: Source) -> DataSet:
     if not has_prefix and offset == 0 and not _may_begin_data_set(first):
         raise Malformed("Neither a DICOM file nor a data set.")
     if transfer_syntax_uid in DEFLATED:
-        inflated = inflate(source, offset)
+        inflated = InflatedSource(source, offset, INFLATED_LIMIT_BYTES) if one_pass else inflate(source, offset)
         return DataSet(inflated, offset, EXPLICIT_LITTLE, transfer_syntax_uid, deflated=True)
     if len(first) == 8 and not _may_begin_instance(first):
         raise Malformed("Not a data set: its first element comes after SOP Class UID.")
@@ -201,7 +204,7 @@ def identify_as_far_as_possible(source: Source) -> Identifiers:
     """Identifiers of what may be no instance: those before the place where it ends being one."""
     found: dict[int, str] = {}
     try:
-        data_set = open_data_set(source)
+        data_set = open_data_set(source, one_pass=True)
         for element in data_set.elements():
             if element.tag in _IDENTIFYING:
                 found.setdefault(element.tag, text_value(data_set.source, element))
