@@ -45,9 +45,9 @@ class Orthanc:
 
 @contextmanager
 def running_orthanc(
-    folder: Path, *, dicomweb_url: str, token: str, modalities: dict[str, list[Any]] | None = None
+    folder: Path, *, dicomweb_url: str, token: str, modalities: dict[str, Any] | None = None, **more: Any
 ) -> Iterator[Orthanc]:
-    """An Orthanc that knows the archive as the DICOMweb server `sansfilm`."""
+    """An Orthanc that knows the archive as the DICOMweb server `sansfilm`; `more` are options of its configuration."""
     http_port, dicom_port = free_port(), free_port()
     server = {"Url": dicomweb_url, "HttpHeaders": {"Authorization": f"Bearer {token}"}}
     configuration = folder / "orthanc.json"
@@ -64,6 +64,7 @@ def running_orthanc(
                 "DicomModalities": modalities or {},
                 "Plugins": [str(PLUGIN)],
                 "DicomWeb": {"Enable": True, "Servers": {"sansfilm": server}},
+                **more,
             }
         )
     )

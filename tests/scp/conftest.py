@@ -28,6 +28,16 @@ APPLICATION_ENTITIES = (
 )
 
 
+PATIENTS = ("dubois", "hélène", "h\\u00e9l\\u00e8ne", "dupont", "ailleurs", "^images", "yamada")
+"""Names of the patients of these tests, as lower case letters."""
+
+
+def assert_names_no_patient(log: str) -> None:
+    """Whatever a service went through, its log tells of nobody."""
+    lines = log.lower().splitlines()
+    assert [line for line in lines if any(name in line for name in PATIENTS)] == []
+
+
 @dataclass
 class Ingest:
     """A running ingest service."""
@@ -132,6 +142,8 @@ def start_ingest(cloud: Cloud, tmp_path: Path) -> Iterator[Callable[..., Ingest]
     yield start
     for ingest in started:
         ingest.stop()
+    for ingest in started:
+        assert_names_no_patient(ingest.log())
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from chalicelib import wiring
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.index_instance import Index, index_objects
 from tests.dicom_files import data_set, part10
+from tests.emulator import free_port
 from tests.orthanc import Orthanc, needs_orthanc, running_orthanc
+from tests.scp.certificates import TlsEndpoint
 from tests.scp.conftest import STORE, Ingest
 from tests.scp.stow import token
 
@@ -46,6 +48,37 @@ def put_in_index(ingest: Ingest) -> None:
 
 
 def test_c_store_and_storage_commitment(archive: Ingest, orthanc: Orthanc) -> None:
+    check_c_store_and_storage_commitment(archive, orthanc)
+
+
+def test_c_store_and_storage_commitment_over_tls(start_ingest: Callable[..., Ingest], tmp_path: Path) -> None:
+    """Both ways: Orthanc calls the TLS port, and is called over TLS where its association is gone."""
+    endpoint = TlsEndpoint.make(tmp_path, free_port())
+    issued = endpoint.authority.issue("orthanc")
+    archive = start_ingest(SANSFILM_COMMITMENT_WAIT_S="2", SANSFILM_COMMITMENT_RETRY_S="1", **endpoint.settings)
+    modality = {"AET": "SANSFILM", "Host": "127.0.0.1", "Port": endpoint.port, "UseDicomTls": True}
+    with running_orthanc(
+        tmp_path,
+        dicomweb_url=f"http://127.0.0.1:{archive.http_port}/dicomweb",
+        token=token(),
+        modalities={"sansfilm": modality},
+        DicomTlsEnabled=True,
+        DicomTlsCertificate=str(issued.certificate_file),
+        DicomTlsPrivateKey=str(issued.key_file),
+        DicomTlsTrustedCertificates=str(endpoint.authority.own.certificate_file),
+        DicomTlsRemoteCertificateRequired=True,
+    ) as running:
+        certificates = frozenset({issued.fingerprint})
+        wiring.registry().put_application_entity(
+            ApplicationEntity("NORD_CT1", "nord", STORE, "127.0.0.1", running.dicom_port, True, certificates, True)
+        )
+        check_c_store_and_storage_commitment(archive, running)
+    health = archive.health()
+    assert health["tls_associations_accepted"] == health["associations_accepted"] == 3
+
+
+def check_c_store_and_storage_commitment(archive: Ingest, orthanc: Orthanc) -> None:
+    """Orthanc stores two of three instances, asks about them, then about all."""
     ids = [orthanc.upload(part10(data_set(sop=f"1.2.3.4.{number}"))) for number in range(3)]
     orthanc.post("modalities/sansfilm/store", json={"Resources": ids[:2], "Synchronous": True})
     assert len(archive.objects("archive/")) == 2

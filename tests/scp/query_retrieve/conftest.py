@@ -24,7 +24,7 @@ from tests.dicom_files import data_set, part10
 from tests.emulator import Cloud, Emulator, create_cloud, free_port
 from tests.real_files import RealFile, real_files
 from tests.scp.certificates import Issued, TlsEndpoint
-from tests.scp.conftest import ROOT, Ingest, register_region
+from tests.scp.conftest import ROOT, Ingest, assert_names_no_patient, register_region
 
 QUERY_RETRIEVE = frozenset({"query", "retrieve"})
 CT_SERIES = 40
@@ -157,6 +157,8 @@ def archive(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
             _fill(found)
             ingest.start()
             yield found
+            ingest.stop()
+            assert_names_no_patient(ingest.log())
         finally:
             ingest.stop()
             _forget_process_caches()

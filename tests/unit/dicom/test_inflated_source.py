@@ -65,9 +65,7 @@ def test_identifiers_come_in_constant_memory() -> None:
         (file(data_set(pixels=bytes(1 << 20))), Malformed),  # beyond the limit below
     ],
 )
-def test_what_is_no_deflated_data_set(
-    content: bytes, error: type[Exception], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_no_deflated_data_set(content: bytes, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part10, "INFLATED_LIMIT_BYTES", 1 << 20)
     for one_pass in (True, False):
         with pytest.raises(error):
