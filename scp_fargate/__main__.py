@@ -85,6 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         tls=tls,
         own_c_store_path=settings.c_store_path == "own",
     )
+    archive.quotas.start()
     if options.worker:
         return work(settings, archive, Control(options.worker[0]))
     stopping = threading.Event()
@@ -112,6 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     deadline = time.monotonic() + settings.shutdown_grace_s
     entity.stop(settings.shutdown_grace_s)
     archive.commitments.close()
+    archive.quotas.stop()
     http.stop(max(1.0, deadline - time.monotonic()))
     archive.counts.send()
     logger.info("stopped", extra=archive.counts.snapshot())

@@ -147,7 +147,6 @@ def listen(settings: Settings, archive: Archive, accepts: bool = True) -> Runnin
             Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True).start()
     entity = RunningEntity(ae, list(ae._servers), archive)
     entity.watch = Watch(entity.associations)
-    archive.quotas.start()
     return entity
 
 

@@ -72,10 +72,9 @@ class Quotas:
         """Since the registry was told last: it is not asked about hospitals that send nothing."""
         self._stopping = threading.Event()
 
-    def start(self) -> Quotas:
+    def start(self) -> None:
         """Tell the registry from now on."""
         threading.Thread(target=self._run, name="quotas", daemon=True).start()
-        return self
 
     def admit(self, hospital_id: str) -> None:
         """Let a hospital store one more instance.

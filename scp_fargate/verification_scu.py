@@ -103,14 +103,18 @@ def _handshake_failure(route: Route) -> str:
     assert route.tls_args
     context, name = route.tls_args
     try:
-        with socket.create_connection((route.address, route.port), PROBE_S) as plain:
+        plain = socket.create_connection((route.address, route.port), PROBE_S)
+    except OSError:
+        return ""
+    try:
+        with plain:
             context.wrap_socket(plain, server_hostname=name).close()
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is refused ({error.verify_message or 'it is not registered'})".lower()
+        return f"its certificate is refused ({getattr(error, 'verify_message', 'it is not registered')})".lower()
     except ssl.SSLError as error:
         return f"it does not speak it as expected ({error.reason or 'no reason given'})".lower()
     except OSError:
-        return ""
+        return "it does not speak it"
     return ""
 
 

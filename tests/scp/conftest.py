@@ -28,7 +28,7 @@ APPLICATION_ENTITIES = (
 )
 
 
-PATIENTS = ("dubois", "hélène", "h\\u00e9l\\u00e8ne", "dupont", "ailleurs", "^images", "yamada")
+PATIENTS = ("dubois", "hélène", "h\\u00e9l\\u00e8ne", "dupont", "ailleurs", "anne-marie", "^images", "yamada")
 """Names of the patients of these tests, as lower case letters."""
 
 
