@@ -106,7 +106,7 @@ def test_without_a_certificate_of_its_own_the_archive_calls_nobody_over_tls(
 
 def test_reports_of_storage_commitment(start_ingest: Callable[..., Ingest], endpoint: TlsEndpoint) -> None:
     modality = endpoint.authority.issue("modality")
-    ingest = start_ingest(**endpoint.settings, **QUICK)
+    ingest = start_ingest(**endpoint.settings, **(QUICK | {"SANSFILM_COMMITMENT_WAIT_S": "60"}))
     requester = Requester()
     requester.register()
     known = wiring.registry().application_entity("NORD_CT1")
