@@ -22,6 +22,9 @@ class InflatedSource:
         What it may be inflated to: a few bytes can become very many.
     """
 
+    beginning = b""
+    """Nothing: the window moves on."""
+
     def __init__(self, source: Source, start: int, limit_bytes: int) -> None:
         self._source = source
         self._start = start
