@@ -33,5 +33,5 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: Object.fromEntries(platformPaths.map((path) => [path, { target: platform, changeOrigin: true }])),
   },
-  test: { environment: "node", include: ["src/**/*.test.ts"] },
+  test: { environment: "node", include: ["src/**/*.test.ts", "ohif/**/*.test.js"] },
 } as Parameters<typeof defineConfig>[0]);

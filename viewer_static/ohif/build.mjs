@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { transform } from "esbuild";
 
 const VERSION = "3.13.2";
@@ -14,6 +14,10 @@ const HERE = import.meta.dirname;
 // and the pages that load scripts from other hosts (silent-refresh.html, google.js), icons.
 const KEPT = [/\.bundle\.[0-9a-f]+\.js$/, /\.css$/, /\.wasm$/, /\.woff2$/];
 const PUBLIC_PATHS = { js: 8, css: 5 };
+// What OHIF loads before its first image, largest first; the worklist fetches them ahead (src/pages/use_viewer_prefetch.ts).
+const LOADED_FIRST = ["app", "2493", "8478", "6495", "4712", "89", "5731"];
+const NDARRAY_CLASS_WRITER = "function compileConstructor(dtype, dimension) {";
+const NDARRAY_COPIES = 3;
 
 /** Download the package once and check it. Returns the path of the archive. */
 async function fetchPackage(cacheDir) {
@@ -53,20 +57,41 @@ function moved(text, pattern, replacement, counter) {
 }
 
 async function buildScript(source, target, counter) {
-  const text = moved(
-    await readFile(source, "utf8"),
-    /__webpack_require__\.p = "\/"/g,
-    '__webpack_require__.p = "/ohif/"',
-    counter,
-  );
+  const original = await readFile(source, "utf8");
+  const here = moved(original, /__webpack_require__\.p = "\/"/g, '__webpack_require__.p = "/ohif/"', counter);
+  const text = await withoutGeneratedViews(here, counter);
   const { code } = await transform(text, { minify: true, legalComments: "eof", target: "es2022", charset: "utf8" });
   await writeFile(target, code);
+}
+
+/** What follows the inserted return is never reached. */
+async function withoutGeneratedViews(text, counter) {
+  const parts = text.split(NDARRAY_CLASS_WRITER);
+  counter.ndarray += parts.length - 1;
+  if (parts.length === 1) return text;
+  const views = (await readFile(join(HERE, "ndarray_view.js"), "utf8")).replace("export function", "function");
+  const call = "return viewConstructor(dtype, dimension, CACHED_CONSTRUCTORS, order);";
+  return parts.join(`${NDARRAY_CLASS_WRITER}\n${call}\n${views}`);
 }
 
 async function buildStyle(source, target, counter) {
   const text = moved(await readFile(source, "utf8"), /url\(\//g, "url(/ohif/", counter);
   const { code } = await transform(text, { loader: "css", minify: true });
   await writeFile(target, code);
+}
+
+async function writeIndex(target, names) {
+  const first = LOADED_FIRST.map((chunk) => {
+    const found = names.find((name) => name.startsWith(`${chunk}.bundle.`) && name.endsWith(".js"));
+    if (!found) throw new Error(`OHIF ${VERSION}: there is no ${chunk}.bundle.*.js to load first.`);
+    return found;
+  });
+  await writeFile(join(target, "loaded_first.json"), JSON.stringify(first.map((name) => `/ohif/${name}`)));
+  const page = await readFile(join(HERE, "index.html"), "utf8");
+  const [main, ...chunks] = first;
+  // The browser asks for the chunks along with the main script instead of once that has run.
+  const preloads = chunks.map((name) => `<link rel="preload" as="script" href="/ohif/${name}">`).join("\n    ");
+  await writeFile(join(target, "index.html"), page.replace("{app.bundle}", main).replace("{preloads}", preloads));
 }
 
 /**
@@ -84,7 +109,7 @@ export async function buildOhif(cacheDir, target) {
   await mkdir(target, { recursive: true });
 
   const names = (await readdir(dist)).filter((name) => KEPT.some((pattern) => pattern.test(name)));
-  const counters = { js: { found: 0 }, css: { found: 0 } };
+  const counters = { js: { found: 0, ndarray: 0 }, css: { found: 0 } };
   for (const name of names) {
     const [from, to] = [join(dist, name), join(target, name)];
     if (name.endsWith(".js")) await buildScript(from, to, counters.js);
@@ -96,11 +121,12 @@ export async function buildOhif(cacheDir, target) {
       throw new Error(`OHIF ${VERSION}: ${counters[kind].found} ${kind} paths moved to /ohif/, expected ${expected}.`);
     }
   }
+  if (counters.js.ndarray !== NDARRAY_COPIES) {
+    throw new Error(`OHIF ${VERSION}: ${counters.js.ndarray} copies of ndarray, expected ${NDARRAY_COPIES}.`);
+  }
   await cp(join(dist, "assets", "images"), join(target, "assets", "images"), { recursive: true });
   await cp(join(source, "LICENSE"), join(target, "LICENSE.txt"));
   await cp(join(HERE, "app-config.js"), join(target, "app-config.js"));
-  const main = names.find((name) => /^app\.bundle\.[0-9a-f]+\.js$/.test(name));
-  const page = await readFile(join(HERE, "index.html"), "utf8");
-  await writeFile(join(target, "index.html"), page.replace("{app.bundle}", basename(main)));
+  await writeIndex(target, names);
   await rm(workDir, { recursive: true, force: true });
 }
