@@ -23,6 +23,8 @@ const ContentTag = {
 } as const;
 
 const DEEPEST = 32;
+/** Tracking Identifier and its UID: for the software that measured, not for readers. */
+const NOT_READ = new Set(["DCM-112039", "DCM-112040"]);
 
 export interface ContentItem {
   name: string;
@@ -31,20 +33,23 @@ export interface ContentItem {
   children: ContentItem[];
 }
 
+function codeName(code: DicomJson): string {
+  return `${text(code, ContentTag.CodingSchemeDesignator)}-${text(code, ContentTag.CodeValue)}`;
+}
+
 /** Meaning of a code: that of the portal for the codes it knows in the reader's language, else the one that came. */
 export function codeMeaning(dataset: DicomJson, tag: string): string {
   const [code] = items(dataset, tag);
   if (!code) return "";
-  const name = `${text(code, ContentTag.CodingSchemeDesignator)}-${text(code, ContentTag.CodeValue)}`;
-  return i18next.t(`code.${name}`, { defaultValue: text(code, ContentTag.CodeMeaning) });
+  return i18next.t(`code.${codeName(code)}`, { defaultValue: text(code, ContentTag.CodeMeaning) });
 }
 
-function measured(item: DicomJson): string {
+function measured(item: DicomJson, language: string): string {
   const [value] = items(item, ContentTag.MeasuredValueSequence);
   if (!value) return "";
   const quantity = number(value, ContentTag.NumericValue);
   const unit = codeMeaning(value, ContentTag.MeasurementUnitsCodeSequence);
-  return [quantity === undefined ? "" : String(quantity), unit].filter(Boolean).join(" ");
+  return [quantity?.toLocaleString(language, { maximumFractionDigits: 20 }) ?? "", unit].filter(Boolean).join(" ");
 }
 
 function contentValue(item: DicomJson, language: string): string {
@@ -54,7 +59,7 @@ function contentValue(item: DicomJson, language: string): string {
     case "CODE":
       return codeMeaning(item, ContentTag.ConceptCodeSequence);
     case "NUM":
-      return measured(item);
+      return measured(item, language);
     case "PNAME":
       return personName(item, ContentTag.PersonName);
     case "DATE":
@@ -76,11 +81,13 @@ function contentValue(item: DicomJson, language: string): string {
 export function contentItems(dataset: DicomJson, language: string, depth = 0): ContentItem[] {
   if (depth > DEEPEST) return [];
   return items(dataset, ContentTag.ContentSequence)
+    .filter((item) => !items(item, ContentTag.ConceptNameCodeSequence).some((code) => NOT_READ.has(codeName(code))))
     .map((item) => ({
+      isContainer: text(item, ContentTag.ValueType) === "CONTAINER",
       name: codeMeaning(item, ContentTag.ConceptNameCodeSequence),
       value: contentValue(item, language),
       isReference: ["IMAGE", "COMPOSITE", "WAVEFORM"].includes(text(item, ContentTag.ValueType)),
       children: contentItems(item, language, depth + 1),
     }))
-    .filter((item) => item.name || item.value || item.isReference || item.children.length > 0);
+    .filter((item) => (item.name && !item.isContainer) || item.value || item.isReference || item.children.length > 0);
 }

@@ -1,19 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState, type WheelEvent } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
-import { useSession } from "../api/session";
 import { ErrorMessage } from "../components/ErrorMessage";
-import { useModalityName } from "../components/Modality";
 import { Loading, Page } from "../components/Page";
 import { Tag, text } from "../dicomweb/json_model";
 import { instancesQuery, seriesQuery } from "../dicomweb/qido";
 import { framesOf, kindOfInstance, renderedUrl, type Window } from "../dicomweb/wado";
 import { DocumentLinks } from "./DocumentLinks";
+import { Picture } from "./Picture";
 import { useRenderedFrame } from "./use_rendered_frame";
 
 const SIZES_PX = [512, 768, 1024, 1536];
+const ZOOMS = [1, 1.5, 2, 3, 4] as const;
 const PLAY_INTERVAL_MS = 150;
 const CT_WINDOWS: readonly { name: string; window: Window }[] = [
   { name: "soft", window: { center: 40, width: 400 } },
@@ -71,8 +71,8 @@ interface FramesProps {
   description: string;
 }
 
-function pictureSizePx(): number {
-  const wanted = Math.min(window.innerWidth, window.innerHeight) * Math.min(window.devicePixelRatio, 2);
+function pictureSizePx(zoom: number): number {
+  const wanted = Math.min(window.innerWidth, window.innerHeight) * Math.min(window.devicePixelRatio, 2) * zoom;
   return SIZES_PX.find((size) => size >= wanted) ?? 1536;
 }
 
@@ -81,15 +81,18 @@ function Frames({ study, series, instances, modality, description }: FramesProps
   const frames = useMemo(() => framesOf(instances), [instances]);
   const [index, setIndex] = useState(() => Math.floor((frames.length - 1) / 2));
   const [windowName, setWindowName] = useState("default");
+  const [zoomStep, setZoomStep] = useState(0);
   const [isPlaying, setPlaying] = useState(false);
+  const zoom = ZOOMS[zoomStep] ?? 1;
   const urls = useMemo(() => {
     const chosen = CT_WINDOWS.find(({ name }) => name === windowName)?.window;
-    const size = pictureSizePx();
+    const size = pictureSizePx(zoom);
     return frames.map((frame) => renderedUrl(study, series, frame, size, chosen));
-  }, [frames, study, series, windowName]);
+  }, [frames, study, series, windowName, zoom]);
   const rendered = useRenderedFrame(urls, index);
   const count = frames.length;
   const go = (to: number) => setIndex(Math.max(0, Math.min(count - 1, to)));
+  const zoomBy = (steps: number) => setZoomStep(Math.max(0, Math.min(ZOOMS.length - 1, zoomStep + steps)));
 
   useEffect(() => {
     // The next picture is asked for once the last one is on screen, so a slow network slows the film, not the page.
@@ -101,7 +104,10 @@ function Frames({ study, series, instances, modality, description }: FramesProps
   if (count === 0) return <p className="empty">{t("images.none")}</p>;
   return (
     <div className="frames">
-      <Picture {...{ rendered, modality, description, count, go, index }} onPlay={() => setPlaying(!isPlaying)} />
+      <Picture
+        {...{ rendered, modality, description, count, go, index, zoom, zoomBy }}
+        onPlay={() => setPlaying(!isPlaying)}
+      />
       {count > 1 && (
         <div className="frames-controls">
           <Button
@@ -134,6 +140,26 @@ function Frames({ study, series, instances, modality, description }: FramesProps
           </Button>
         </div>
       )}
+      <fieldset className="zoom">
+        <legend>{t("images.zoom")}</legend>
+        <Button
+          className="button button-dark"
+          aria-label={t("images.zoomOut")}
+          onPress={() => zoomBy(-1)}
+          isDisabled={zoomStep === 0}
+        >
+          −
+        </Button>
+        <output>{t("images.zoomed", { zoom })}</output>
+        <Button
+          className="button button-dark"
+          aria-label={t("images.zoomIn")}
+          onPress={() => zoomBy(1)}
+          isDisabled={zoomStep === ZOOMS.length - 1}
+        >
+          +
+        </Button>
+      </fieldset>
       {modality === "CT" && (
         <fieldset className="windows">
           <legend>{t("images.contrast")}</legend>
@@ -148,78 +174,5 @@ function Frames({ study, series, instances, modality, description }: FramesProps
       <p className="sub">{t("images.caution")}</p>
       <p className="sub desktop-only">{t("images.keys")}</p>
     </div>
-  );
-}
-
-interface Moves {
-  index: number;
-  count: number;
-  go: (to: number) => void;
-  onPlay: () => void;
-}
-
-function onKey(event: KeyboardEvent, { index, count, go, onPlay }: Moves): void {
-  const positions: Readonly<Record<string, number>> = {
-    ArrowUp: index - 1,
-    ArrowLeft: index - 1,
-    ArrowDown: index + 1,
-    ArrowRight: index + 1,
-    Home: 0,
-    End: count - 1,
-  };
-  const position = positions[event.key];
-  if (position === undefined && event.key !== " ") return;
-  event.preventDefault();
-  if (position === undefined) onPlay();
-  else go(position);
-}
-
-interface PictureProps extends Moves {
-  rendered: ReturnType<typeof useRenderedFrame>;
-  modality: string;
-  description: string;
-}
-
-function Picture({ rendered, modality, description, ...moves }: PictureProps) {
-  const { count, index, go } = moves;
-  const { t } = useTranslation();
-  const modalityName = useModalityName();
-  const { refetch } = useSession();
-  const wheel = useRef(0);
-  const { shown, isLoading, hasFailed } = rendered;
-  useEffect(() => {
-    // A picture does not say why it failed; an expired session is the likeliest cause.
-    if (hasFailed) void refetch();
-  }, [hasFailed, refetch]);
-  function onWheel(event: WheelEvent) {
-    wheel.current += event.deltaY;
-    if (Math.abs(wheel.current) < 40) return;
-    go(index + Math.sign(wheel.current));
-    wheel.current = 0;
-  }
-  const position = (shown?.index ?? index) + 1;
-  return (
-    <figure
-      className="picture"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keys of the image work where it has the focus
-      tabIndex={0}
-      aria-busy={isLoading}
-      onWheel={onWheel}
-      onKeyDown={(event) => onKey(event, moves)}
-    >
-      {shown && (
-        <img
-          src={shown.url}
-          data-index={shown.index}
-          alt={t("images.alternative", { modality: modalityName(modality), series: description, position, count })}
-        />
-      )}
-      {hasFailed && (
-        <p className="message message-error" role="alert">
-          {t("images.failed")}
-        </p>
-      )}
-      <figcaption>{t("images.position", { position, count })}</figcaption>
-    </figure>
   );
 }

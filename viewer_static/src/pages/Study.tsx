@@ -10,6 +10,9 @@ import { kindOfSeries, thumbnailUrl } from "../dicomweb/wado";
 import { DocumentLinks } from "./DocumentLinks";
 import { useStudySummary, viewerUrl } from "./study_summary";
 
+/** OHIF draws these over the images that they refer to. */
+const DRAWN_BY_VIEWER = new Set(["SEG", "RTSTRUCT"]);
+
 export function StudyPage() {
   const { t } = useTranslation();
   const { study: uid } = useParams({ from: "/signed-in/studies/$study" });
@@ -53,7 +56,7 @@ export function StudyPage() {
               {t("study.openSimple")}
             </Link>
           )}
-          <a href={viewerUrl(uid)} className="button desktop-only">
+          <a href={viewerUrl(summary)} className="button desktop-only">
             {t("study.openViewer")}
           </a>
         </div>
@@ -126,21 +129,23 @@ function SeriesCard({ study, series }: { study: string; series: DicomJson }) {
   const description = text(series, Tag.SeriesDescription) || t("study.noSeriesDescription");
   const seriesNumber = text(series, Tag.SeriesNumber) || "–";
   const count = number(series, Tag.NumberOfSeriesRelatedInstances) ?? 0;
+  const holdsImages = kindOfSeries(series) === "images";
   const caption = (
     <>
       <span className="series-title">{description}</span>
       <span className="sub">
-        {t("study.seriesNumber", { number: seriesNumber })} · {t("study.images", { count })}
+        {t("study.seriesNumber", { number: seriesNumber })} ·{" "}
+        {t(holdsImages ? "study.images" : "worklist.instancesShort", { count })}
       </span>
       <ModalityBadge code={modality} />
     </>
   );
-  if (kindOfSeries(series) !== "images") {
+  if (!holdsImages) {
     return (
       <li className="series-card is-unseen">
         <span className="series-thumbnail" aria-hidden="true" />
         {caption}
-        <span className="sub">{t("study.notShown")}</span>
+        <span className="sub">{t(DRAWN_BY_VIEWER.has(modality) ? "study.drawnByViewer" : "study.notShown")}</span>
       </li>
     );
   }

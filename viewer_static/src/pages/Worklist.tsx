@@ -10,6 +10,7 @@ import { Loading, Page } from "../components/Page";
 import type { DicomJson } from "../dicomweb/json_model";
 import { NO_CRITERIA, type StudyCriteria, worklistQuery } from "../dicomweb/qido";
 import { type StudySummary, useStudySummary, viewerUrl } from "./study_summary";
+import { useViewerPrefetch } from "./use_viewer_prefetch";
 import { WorklistSearch } from "./WorklistSearch";
 import { NOTHING_SEEN, observe, type WorklistChanges } from "./worklist_changes";
 import { setWorklistState, useWorklistState } from "./worklist_state";
@@ -22,6 +23,7 @@ export function Worklist() {
     ...worklistQuery(criteria, page),
     placeholderData: keepPreviousData,
   });
+  useViewerPrefetch(!isPending);
   const changes = useChanges(criteria, page, isPlaceholderData ? undefined : data?.studies, dataUpdatedAt);
   return (
     <Page title={t("worklist.title")} actions={<p className="live">{t("worklist.live")}</p>}>
@@ -153,7 +155,7 @@ function StudyRow({ study, isNew, isReceiving }: { study: StudySummary; isNew: b
       <td className="cell-actions">
         <a
           className="button button-small"
-          href={viewerUrl(study.uid)}
+          href={viewerUrl(study)}
           aria-label={t("worklist.openViewerOf", { patient: study.patient, description: study.description })}
         >
           {t("worklist.openViewer")}

@@ -54,6 +54,9 @@ export function useStudySummary(): (study: DicomJson) => StudySummary {
   };
 }
 
-export function viewerUrl(studyInstanceUid: string): string {
-  return `/ohif/viewer?StudyInstanceUIDs=${encodeURIComponent(studyInstanceUid)}`;
+/** OHIF with a study in it; a mammography is hung as its four views at once. */
+export function viewerUrl({ uid, modalities }: Pick<StudySummary, "uid" | "modalities">): string {
+  const parameters = new URLSearchParams({ StudyInstanceUIDs: uid });
+  if (modalities.includes("MG")) parameters.set("hangingProtocolId", "@ohif/mnGrid");
+  return `/ohif/viewer?${parameters}`;
 }
