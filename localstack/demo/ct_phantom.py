@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 
+from localstack.demo.canvas import FIELD_OF_VIEW_MM, Canvas, Image, clouds, noise, soften
 from localstack.demo.modules import demo_uid, put_pixels
 from localstack.demo.region_exams import Exam
 
-FIELD_OF_VIEW_MM = 400.0
 LENGTH_MM = 375.0
 FAT, MUSCLE, WATER, LUNG, AIR, BONE, MARROW = -100, 55, 5, -860, -1000, 620, 220
 LIVER, SPLEEN, KIDNEY, BLOOD, HEART, DISC = 112, 125, 175, 210, 130, 85
-Image = NDArray[np.float32]
+NODULE_MM = (-82.0, -28.0, 96.0)
+HEART_MM, HEART_RADII_MM = (24.0, -22.0, 198.0), (66.0, 56.0, 56.0)
+"""Centre (x, y, depth below the top of the chest) and radii."""
 
 
 @dataclass(frozen=True)
@@ -30,73 +32,60 @@ class Series:
     nodule_radius_mm: float
     kernel: str
     seed: int
+    length_mm: float = LENGTH_MM
+    """Extent from the first slice to the last."""
 
     @property
     def thickness_mm(self) -> float:
         """Distance between slices."""
-        return LENGTH_MM / self.count
+        return self.length_mm / self.count
+
+    @property
+    def spacing_mm(self) -> float:
+        """Distance between pixels."""
+        return FIELD_OF_VIEW_MM / self.size
+
+    @property
+    def corner_mm(self) -> float:
+        """X and y of the first pixel's centre."""
+        return -(self.size - 1) / 2 * self.spacing_mm
+
+    def position_mm(self, index: int) -> list[float]:
+        """Image Position (Patient) of a slice."""
+        return [self.corner_mm, self.corner_mm, -index * self.thickness_mm]
 
 
-class Canvas:
-    """One axial slice in patient coordinates: x to the patient's left, y to the back, in mm from the centre."""
-
-    def __init__(self, size: int) -> None:
-        self.spacing = FIELD_OF_VIEW_MM / size
-        axis = ((np.arange(size) - (size - 1) / 2) * self.spacing).astype(np.float32)
-        self.x, self.y = axis[None, :], axis[:, None]
-        self.size = size
-        self.image: Image = np.full((size, size), AIR, np.float32)
-
-    def window(self, x: float, y: float, radius_x: float, radius_y: float) -> tuple[slice, slice]:
-        """Rows and columns around an ellipse."""
-        half = (self.size - 1) / 2
-
-        def span(centre: float, radius: float) -> slice:
-            first = int((centre - radius) / self.spacing + half) - 1
-            last = int((centre + radius) / self.spacing + half) + 3
-            return slice(max(first, 0), max(min(last, self.size), 0))
-
-        return span(y, radius_y), span(x, radius_x)
-
-    def ellipse(self, x: float, y: float, radius_x: float, radius_y: float, value: float,
-                within: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
-        """Fill an ellipse, if asked only where a mask holds."""
-        if radius_x <= 0 or radius_y <= 0:
-            return
-        rows, columns = self.window(x, y, radius_x, radius_y)
-        distance = ((self.x[:, columns] - x) / radius_x) ** 2 + ((self.y[rows] - y) / radius_y) ** 2
-        mask = distance <= 1
-        if within is not None:
-            mask &= within[rows, columns]
-        self.image[rows, columns][mask] = value
-
-    def ball(self, z: float, centre: tuple[float, float, float], radii: tuple[float, float, float], value: float,
-             within: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
-        """Cut an ellipsoid (x, y, z) at height z."""
-        rest = 1 - ((z - centre[2]) / radii[2]) ** 2
-        if rest > 0:
-            scale = rest**0.5
-            self.ellipse(centre[0], centre[1], radii[0] * scale, radii[1] * scale, value, within)
-
-
-def slices(exam: Exam, series: Series) -> Iterator[Dataset]:
-    """CT images from head to foot, feet away from the viewer (PatientPosition HFS)."""
+def slices(exam: Exam, series: Series, planes: Iterable[Image]) -> Iterator[Dataset]:
+    """CT images from head to foot, feet away from the viewer (PatientPosition HFS); `planes` as of `anatomy`."""
     generator = np.random.default_rng(series.seed)
-    noise = _noise(generator, series.size, 6)
-    vessels = _clouds(generator, series.size, 24, 2.8)
-    tissue = _clouds(generator, series.size, 4, 14.0)
+    quantum = noise(generator, series.size, 6)
+    for index, plane in enumerate(planes):
+        shift = int(generator.integers(series.size))
+        yield _ct_image(exam, series, index, plane + np.roll(quantum[index % len(quantum)], shift, axis=index % 2))
+
+
+def anatomy(series: Series, first_mm: float = 0.0) -> Iterator[Image]:
+    """Hounsfield values of each slice without noise, from `first_mm` below the top of the chest."""
+    generator = np.random.default_rng([series.seed, 1])
+    vessels = clouds(generator, series.size, 24, 2.8)
+    tissue = clouds(generator, series.size, 4, 14.0)
+    for index in range(series.count):
+        yield draw(first_mm + (index + 0.5) * series.thickness_mm, series, vessels, tissue)
+
+
+def lungs(series: Series) -> Iterator[NDArray[np.bool_]]:
+    """Where the lungs are in each slice."""
     for index in range(series.count):
         z = (index + 0.5) * series.thickness_mm
-        image = draw(z, series, vessels, tissue)
-        shift = int(generator.integers(series.size))
-        image += np.roll(noise[index % len(noise)], shift, axis=index % 2)
-        yield _ct_image(exam, series, index, image)
+        canvas = Canvas(series.size)
+        width, depth = outline(z)
+        yield _lung_mask(canvas, z, _ring(canvas, width - 24, depth - 22) < 1)
 
 
 def draw(z: float, series: Series, vessels: Image, tissue: Image) -> Image:
     """Hounsfield values of the slice z mm below the top of the chest, without noise."""
     canvas = Canvas(series.size)
-    width, depth = _outline(z)
+    width, depth = outline(z)
     canvas.ellipse(0, 0, width, depth, FAT)
     canvas.ellipse(0, 2, width - 11, depth - 10, MUSCLE)
     ring = _ring(canvas, width - 24, depth - 22)
@@ -109,10 +98,10 @@ def draw(z: float, series: Series, vessels: Image, tissue: Image) -> Image:
     _ribs(canvas, z, ring)
     _spine(canvas, z)
     canvas.image += tissue * np.where((canvas.image > -150) & (canvas.image < 300), 1, 0)
-    return _soften(canvas.image)
+    return soften(canvas.image)
 
 
-def _outline(z: float) -> tuple[float, float]:
+def outline(z: float) -> tuple[float, float]:
     """Half width and half depth of the body in mm: shoulders, chest, waist."""
     shoulder = np.clip(z / 60, 0, 1)
     shoulder = shoulder * shoulder * (3 - 2 * shoulder)
@@ -126,7 +115,7 @@ def _ring(canvas: Canvas, radius_x: float, radius_y: float) -> Image:
     return ring
 
 
-def _lungs(canvas: Canvas, z: float, inside: NDArray[np.bool_], vessels: Image, series: Series) -> None:
+def _lung_mask(canvas: Canvas, z: float, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     lung = np.zeros_like(inside)
     bases = {-1: 258.0, 1: 272.0}
     for side in (-1, 1):
@@ -140,14 +129,18 @@ def _lungs(canvas: Canvas, z: float, inside: NDArray[np.bool_], vessels: Image, 
         distance = ((canvas.x - x) / (20 + 38 * height)) ** 2 + ((canvas.y - 4) / (24 + 62 * height)) ** 2
         below = ((canvas.x - side * 74) / max(dome, 1)) ** 2 + ((canvas.y + 12) / max(dome * 1.05, 1)) ** 2
         lung |= (distance < 1) & (below > 1)
-    lung &= inside
+    return lung & inside
+
+
+def _lungs(canvas: Canvas, z: float, inside: NDArray[np.bool_], vessels: Image, series: Series) -> None:
+    lung = _lung_mask(canvas, z, inside)
     density = LUNG + 25 * canvas.y / 100
     fine = np.roll(vessels, int(z * 1.7), axis=0)
     hilum = np.exp(-((np.abs(canvas.x) - 45) ** 2 + canvas.y**2) / 2600)
     branches = np.where(fine > 34 - 14 * hilum, 820 * np.clip((fine - 34 + 14 * hilum) / 10, 0, 1), 0)
     canvas.image[lung] = (density + branches)[lung]
     radius = series.nodule_radius_mm
-    canvas.ball(z, (-82, -28, 96), (radius, radius, radius), 45)
+    canvas.ball(z, NODULE_MM, (radius, radius, radius), 45)
 
 
 def _mediastinum(canvas: Canvas, z: float) -> None:
@@ -155,7 +148,7 @@ def _mediastinum(canvas: Canvas, z: float) -> None:
         half = 17 + 12 * min(1.0, max(0.0, (z - 60) / 60))
         canvas.ellipse(0, 12, half, 62, 10)
         canvas.ellipse(0, -40, 20, 40, -60)
-    canvas.ball(z, (24, -22, 198), (66, 56, 56), HEART - 15)
+    canvas.ball(z, HEART_MM, HEART_RADII_MM, HEART - 15)
     canvas.ball(z, (40, -16, 202), (36, 32, 42), BLOOD)
     canvas.ball(z, (2, -30, 196), (30, 28, 40), BLOOD - 15)
     canvas.ball(z, (12, 16, 182), (32, 18, 26), BLOOD - 5)
@@ -232,7 +225,7 @@ def _ribs(canvas: Canvas, z: float, ring: Image) -> None:
         if rib.any():
             canvas.image[rib] = np.where(along[rib] < 0.62, MARROW, BONE - 80)
     if 55 < z < 215:
-        front = -(_outline(z)[1] - 17)
+        front = -(outline(z)[1] - 17)
         canvas.ellipse(0, front, 19, 6.5, BONE - 180)
         canvas.ellipse(0, front, 16.5, 4.2, MARROW - 60)
     if 25 < z < 150:
@@ -243,8 +236,13 @@ def _ribs(canvas: Canvas, z: float, ring: Image) -> None:
                 canvas.ellipse(x, 84 - 30 * step * step + 4 * t, 5.2, 3.4, BONE - 160)
 
 
+def spine_y_mm(z: float) -> float:
+    """Middle of the vertebral bodies."""
+    return float(min(74 - 5 * np.sin(z / 120), outline(z)[1] - 52))
+
+
 def _spine(canvas: Canvas, z: float) -> None:
-    y = min(74 - 5 * np.sin(z / 120), _outline(z)[1] - 52)
+    y = spine_y_mm(z)
     canvas.ellipse(0, y + 22, 46, 22, MUSCLE)
     within = z % 25.0
     if within < 4.5:
@@ -263,29 +261,6 @@ def _spine(canvas: Canvas, z: float) -> None:
     canvas.ellipse(0, y + 19, 6, 5, 42)
 
 
-def _noise(generator: np.random.Generator, size: int, count: int) -> Image:
-    """Quantum noise of about 11 HU, slightly correlated as reconstruction kernels make it."""
-    white = generator.normal(0, 20, (count, size, size)).astype(np.float32)
-    return np.stack([_soften(plane) for plane in white])
-
-
-def _clouds(generator: np.random.Generator, size: int, deviation: float, correlation_mm: float) -> Image:
-    """Smooth random texture."""
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
-    sigma = correlation_mm / (FIELD_OF_VIEW_MM / size)
-    spectrum = np.fft.rfft2(generator.normal(size=(size, size))) * np.exp(-2 * (np.pi * sigma * frequency / 2) ** 2)
-    plane = np.fft.irfft2(spectrum, (size, size))
-    clouds: Image = (plane / plane.std() * deviation).astype(np.float32)
-    return clouds
-
-
-def _soften(image: Image) -> Image:
-    """Partial volume: a small kernel, applied along both axes."""
-    for axis in (0, 1):
-        image = 0.5 * image + 0.25 * (np.roll(image, 1, axis) + np.roll(image, -1, axis))
-    return image
-
-
 def _ct_image(exam: Exam, series: Series, index: int, image: Image) -> Dataset:
     instance = Dataset()
     instance.SOPClassUID = CTImageStorage
@@ -300,12 +275,10 @@ def _ct_image(exam: Exam, series: Series, index: int, image: Image) -> Dataset:
     instance.KVP = "120"
     instance.XRayTubeCurrent = "210"
     instance.ConvolutionKernel = series.kernel
-    spacing = FIELD_OF_VIEW_MM / series.size
-    corner = -(series.size - 1) / 2 * spacing
-    instance.PixelSpacing = [spacing, spacing]
+    instance.PixelSpacing = [series.spacing_mm, series.spacing_mm]
     instance.SliceThickness = instance.SpacingBetweenSlices = series.thickness_mm
     instance.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    instance.ImagePositionPatient = [corner, corner, -index * series.thickness_mm]
+    instance.ImagePositionPatient = series.position_mm(index)
     instance.SliceLocation = -index * series.thickness_mm
     instance.RescaleIntercept, instance.RescaleSlope, instance.RescaleType = "-1024", "1", "HU"
     instance.WindowCenter, instance.WindowWidth = ["40", "-600"], ["400", "1500"]

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation
 
-from localstack.demo.modules import put_pixels
+from localstack.demo.modules import coded, put_pixels
 from localstack.demo.region_exams import Exam
 
 ROWS, COLUMNS, SPACING_MM = 1536, 1152, 0.15
@@ -43,7 +43,7 @@ def images(exam: Exam) -> Iterator[Dataset]:
             "P" if laterality == "R" else "A",
             ("L" if laterality == "R" else "R") if view == "CC" else "FR" if laterality == "L" else "FL",
         ]
-        instance.ViewCodeSequence = Sequence([_code(code, meaning)])
+        instance.ViewCodeSequence = Sequence([coded(code, "SCT", meaning)])
         instance.ViewCodeSequence[0].ViewModifierCodeSequence = Sequence([])
         instance.KVP = "29"
         instance.OrganExposed = "BREAST"
@@ -109,9 +109,3 @@ def _fractal(generator: np.random.Generator, exponent: float) -> Image:
         plane = np.take(plane, low, axis) * (1 - weight) + np.take(plane, low + 1, axis) * weight
     fractal: Image = plane.astype(np.float32)
     return fractal
-
-
-def _code(value: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "SCT", meaning
-    return code

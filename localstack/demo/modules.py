@@ -83,6 +83,24 @@ def accession_number(exam: Exam) -> str:
     return f"{prefix}{uuid.uuid5(NAMESPACE, 'accession/' + exam.key).int % 10**9:09d}"
 
 
+def coded(value: str, scheme: str, meaning: str) -> Dataset:
+    """Item of a code sequence (PS3.3 8.8).
+
+    >>> coded("39607008", "SCT", "Lung").CodeMeaning
+    'Lung'
+    """
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """SOP Instance Reference macro (PS3.3 10.8)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
+    return item
+
+
 def put_pixels(instance: Dataset, pixels: NDArray[Any], bits_stored: int) -> None:
     """Image Pixel module (PS3.3 C.7.6.3) of a monochrome image; `pixels` has shape (rows, columns), 16 bits."""
     little_endian = pixels.astype("<i2" if np.issubdtype(pixels.dtype, np.signedinteger) else "<u2")

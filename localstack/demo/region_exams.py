@@ -128,6 +128,18 @@ MAMMOGRAPHY_REPORT = Report(
     "Mammographie bilatérale normale, classée ACR 1 des deux côtés. Prochain contrôle dans deux ans.",
     "Dr Mélanie ROUSSEL",
 )
+PET_REPORT = Report(
+    "pdf",
+    "Bilan d'extension d'une masse pulmonaire du lobe supérieur droit.",
+    "TEP-TDM thoraco-abdominale, 60 minutes après injection de 259 MBq de 18F-FDG. TDM basse dose sans injection.",
+    (
+        "Masse du lobe supérieur droit de 28 mm, intensément hypermétabolique (SUVmax 9,5).",
+        "Pas de foyer ganglionnaire médiastinal ni de foyer à distance.",
+        "Répartition physiologique du traceur au foie, à la rate et aux reins.",
+    ),
+    "Masse hypermétabolique du lobe supérieur droit, sans argument pour une extension ganglionnaire ou à distance.",
+    "Dr Raphaël ESTÈVE",
+)
 
 EXAMS = (
     Exam("mr-camille", CAMILLE, NORD, "NORD_MR1", 0, "091412", "IRM encéphalique", "mni-sagittal", "HEAD", MR_REPORT),
@@ -143,6 +155,10 @@ EXAMS = (
     Exam("cr-chloe", CHLOE, SUD, "SUD_CR1", 3, "164512", "Radiographie de la jambe droite", "cr-leg", "EXTREMITY"),
     Exam("nm-francois", FRANCOIS, SUD, "SUD_PACS", 12, "113000", "Scintigraphie osseuse corps entier", "nm-bone",
          "WHOLEBODY"),
+    Exam("pt-francois", FRANCOIS, SUD, "SUD_PACS", 4, "090500", "TEP-TDM au 18F-FDG", "pet-ct", "CHEST", PET_REPORT),
+    Exam("rt-francois", FRANCOIS, SUD, "SUD_CT1", 1, "134000", "Scanner de centrage de radiothérapie", "planning",
+         "CHEST"),
+    Exam("mr-karim", KARIM, NORD, "NORD_MR1", 1, "181200", "IRM hépatique", "enhanced-mr", "ABDOMEN"),
     Exam("ct-aissatou", AISSATOU, SUD, "SUD_CT1", 0, "070540", "Scanner cérébral de perfusion", "ct-enhanced", "HEAD"),
     Exam("us-noemie", NOEMIE, OUEST, "OUEST_US1", 1, "145625", "Échographie obstétricale", "us-obstetric", "ABDOMEN"),
     Exam("us-gisele", GISELE, OUEST, "OUEST_US1", 6, "120850", "Échocardiographie transthoracique", "us-heart",

@@ -13,7 +13,7 @@ from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.platypus import HRFlowable, ListFlowable, ListItem, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from localstack.demo.modules import INSTITUTIONS, REFERRING, accession_number, demo_uid, study_uid
+from localstack.demo.modules import INSTITUTIONS, REFERRING, accession_number, coded, demo_uid, study_uid
 from localstack.demo.region_exams import Exam, Report
 
 MONTHS = (
@@ -44,7 +44,7 @@ def _encapsulated_pdf(exam: Exam, report: Report, today: date) -> Dataset:
     instance.ConversionType = "WSD"
     instance.SeriesDescription = "Compte-rendu"
     instance.DocumentTitle = f"Compte-rendu : {exam.description}"
-    instance.ConceptNameCodeSequence = Sequence([_code(*RADIOLOGY_REPORT)])
+    instance.ConceptNameCodeSequence = Sequence([coded(*RADIOLOGY_REPORT)])
     instance.BurnedInAnnotation = "YES"
     instance.AcquisitionDateTime = ""
     instance.MIMETypeOfEncapsulatedDocument = "application/pdf"
@@ -119,7 +119,7 @@ def _basic_text_sr(exam: Exam, report: Report, today: date) -> Dataset:
     instance.CurrentRequestedProcedureEvidenceSequence = Sequence([_evidence(exam)])
     instance.ValueType = "CONTAINER"
     instance.ContinuityOfContent = "SEPARATE"
-    instance.ConceptNameCodeSequence = Sequence([_code(*RADIOLOGY_REPORT)])
+    instance.ConceptNameCodeSequence = Sequence([coded(*RADIOLOGY_REPORT)])
     instance.ContentSequence = Sequence(
         [
             _text("121060", "History", "Indication", report.indication),
@@ -151,13 +151,7 @@ def _text(code: str, standard_meaning: str, heading: str, text: str) -> Dataset:
     item = Dataset()
     item.RelationshipType = "CONTAINS"
     item.ValueType = "CONTAINER"
-    item.ConceptNameCodeSequence = Sequence([_code(code, "DCM", standard_meaning)])
+    item.ConceptNameCodeSequence = Sequence([coded(code, "DCM", standard_meaning)])
     item.ValueType = "TEXT"
     item.TextValue = f"{heading} : {text}"
     return item
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -85,7 +85,8 @@ class _State:
 
 def _send_exam(exam: Exam, host: str, port: int, state: _State, progress: tqdm[None]) -> int:
     try:
-        count = _send(exam, host, port, instances_of(exam, state.today, state.state_dir), progress)
+        instances = instances_of(exam, state.today, state.state_dir)
+        count = send_instances(instances, exam.ae_title, host, port, progress.update)
     except VolumeUnavailable as error:
         progress.write(f"{exam.description} left out: {error}", file=sys.stderr)
         progress.update(instance_count(exam))
@@ -94,8 +95,17 @@ def _send_exam(exam: Exam, host: str, port: int, state: _State, progress: tqdm[N
     return count
 
 
-def _send(exam: Exam, host: str, port: int, instances: Iterable[Dataset], progress: tqdm[None]) -> int:
-    """One association per SOP class and transfer syntax in a row, as a modality opens one per series."""
+def send_instances(
+    instances: Iterable[Dataset], ae_title: str, host: str, port: int, sent: Callable[[], object] = lambda: None
+) -> int:
+    """Send instances as an application entity, one association per SOP class and transfer syntax in a row, as a
+    modality opens one per series; return their number. `sent` is called after each.
+
+    Raises
+    ------
+    NotSent
+        If the archive refuses an instance or cannot be reached.
+    """
     association: Association | None = None
     offered = ("", "")
     count = 0
@@ -105,18 +115,18 @@ def _send(exam: Exam, host: str, port: int, instances: Iterable[Dataset], progre
             if association is None or wanted != offered:
                 if association is not None:
                     association.release()
-                association, offered = _associate(exam, host, port, *wanted), wanted
-            _store(association, instance, exam)
+                association, offered = _associate(ae_title, host, port, *wanted), wanted
+            _store(association, instance, ae_title)
             count += 1
-            progress.update()
+            sent()
     finally:
         if association is not None:
             association.release()
     return count
 
 
-def _associate(exam: Exam, host: str, port: int, sop_class_uid: str, transfer_syntax_uid: str) -> Association:
-    ae = AE(ae_title=exam.ae_title)
+def _associate(ae_title: str, host: str, port: int, sop_class_uid: str, transfer_syntax_uid: str) -> Association:
+    ae = AE(ae_title=ae_title)
     ae.connection_timeout = ae.acse_timeout = 30
     ae.dimse_timeout = 120
     context = build_context(sop_class_uid, transfer_syntax_uid or ExplicitVRLittleEndian)
@@ -125,10 +135,10 @@ def _associate(exam: Exam, host: str, port: int, sop_class_uid: str, transfer_sy
         if association.is_established:
             return association
         time.sleep(attempt + 1)
-    raise NotSent(f"{exam.ae_title} could not open an association with {host}:{port}.")
+    raise NotSent(f"{ae_title} could not open an association with {host}:{port}.")
 
 
-def _store(association: Association, instance: Dataset, exam: Exam) -> None:
+def _store(association: Association, instance: Dataset, ae_title: str) -> None:
     for attempt in range(ATTEMPTS):
         status = association.send_c_store(instance)
         code = status.get("Status")
@@ -138,4 +148,4 @@ def _store(association: Association, instance: Dataset, exam: Exam) -> None:
             break
         time.sleep(2**attempt)
     answer = "no answer" if code is None else f"status {code:04X}"
-    raise NotSent(f"{exam.description} of {exam.ae_title}: {answer} to an instance.")
+    raise NotSent(f"{ae_title} got {answer} to an instance of {instance.StudyDescription}.")
