@@ -91,6 +91,9 @@ def _table(count: int, size_bytes: int, batches: int, indexing: prices.Counted, 
     }
     once = sum(rows.values())
     storage = gigabytes * prices.S3_GB_MONTH * YEAR_MONTHS
+    archived = (
+        gigabytes * (prices.S3_GB_MONTH + (YEAR_MONTHS - 1) * prices.S3_INSTANT_ARCHIVE_GB_MONTH) + prices.S3_TRANSITION
+    )
     managed = max(gigabytes, 0.005)
     imaging_read = managed * prices.HEALTHIMAGING_GB_MONTH * YEAR_MONTHS
     imaging_quiet = managed * (prices.HEALTHIMAGING_GB_MONTH + 11 * prices.HEALTHIMAGING_ARCHIVE_GB_MONTH)
@@ -109,13 +112,15 @@ def _table(count: int, size_bytes: int, batches: int, indexing: prices.Counted, 
         f"| **archiving, once** | **{once:.6f}** |",
         f"| S3 Standard, a year | {storage:.6f} |",
         f"| **first year** | **{once + storage:.6f}** |",
+        f"| instead: its series as one object, S3 Glacier Instant Retrieval after a month | {archived:.6f} |",
+        f"| **first year then** (the buckets have no such rule yet) | **{once + archived:.6f}** |",
         "",
         "| managed store, the same exam | USD | ours to it |",
         "|---|---|---|",
         f"| AWS HealthImaging, a year, read at least monthly | {imaging_read:.6f} "
         f"| {(once + storage) / imaging_read:.2f}x |",
         f"| AWS HealthImaging, a year, never read after 30 days | {imaging_quiet:.6f} "
-        f"| {(once + storage) / imaging_quiet:.2f}x |",
+        f"| {(once + storage) / imaging_quiet:.2f}x; {(once + archived) / imaging_quiet:.2f}x |",
         f"| Google Cloud Healthcare API, {count} requests to store it, without storage | {google:.6f} "
         f"| {once / google:.2f}x (archiving alone) |",
     ]
