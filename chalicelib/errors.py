@@ -59,6 +59,14 @@ class Unavailable(ArchiveError):
     """A service that the archive needs did not answer; trying again later may succeed."""
 
 
+class NotReady(ArchiveError):
+    """The answer is being prepared: ask again after a while."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class InvalidInstance(ArchiveError):
     """A data set that cannot be archived (PS3.4 B.2.3, PS3.18 table I.2-1).
 

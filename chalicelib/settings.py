@@ -25,6 +25,8 @@ class Settings:
     index_dead_letter_queue_url: str = ""
     study_ready_queue_url: str = ""
     study_ready_dead_letter_queue_url: str = ""
+    pack_queue_url: str = ""
+    pack_dead_letter_queue_url: str = ""
     rendered_function: str = ""
     session_key_id: str = ""
     """KMS key (ECC_NIST_P256) that signs sessions."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.lambda_renderer import LambdaRenderer
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
+    from chalicelib.aws.sqs_pack_queue import SqsPackQueue
     from chalicelib.aws.sqs_queue_depths import SqsQueueDepths
     from chalicelib.aws.sqs_study_ready_queue import SqsStudyReadyQueue
 
@@ -87,6 +88,15 @@ def study_ready_queue() -> SqsStudyReadyQueue:
     from chalicelib.aws.sqs_study_ready_queue import SqsStudyReadyQueue
 
     return SqsStudyReadyQueue(client("sqs"), settings().study_ready_queue_url)
+
+
+@cache
+def pack_queue() -> SqsPackQueue:
+    """The queue of series to pack."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.sqs_pack_queue import SqsPackQueue
+
+    return SqsPackQueue(client("sqs"), settings().pack_queue_url)
 
 
 @cache
@@ -155,6 +165,8 @@ def queue_depths() -> SqsQueueDepths:
         "index-dead-letter": own.index_dead_letter_queue_url,
         "study-ready": own.study_ready_queue_url,
         "study-ready-dead-letter": own.study_ready_dead_letter_queue_url,
+        "pack": own.pack_queue_url,
+        "pack-dead-letter": own.pack_dead_letter_queue_url,
     }
     return SqsQueueDepths(client("sqs"), urls)
 

@@ -51,6 +51,12 @@ PACKAGES = (
         dropped=(*PYDICOM_DATA, "phonenumbers", "tzdata"),
     ),
     Package("study_ready", "requirements-index.txt", "chalicelib.functions.study_ready.handler", dropped=PYDICOM_DATA),
+    Package(
+        "pack_series",
+        "requirements-index.txt",
+        "chalicelib.functions.pack_series.handler",
+        dropped=("pydicom", "phonenumbers", "tzdata"),
+    ),
     Package("rendered", "requirements-rendered.txt", "chalicelib.functions.rendered.handler", dropped=PYDICOM_DATA),
 )
 

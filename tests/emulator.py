@@ -25,7 +25,7 @@ MINISTACK = ROOT / ".venv-emulator/bin/ministack"
 AS_RUN = (str(ROOT / ".venv-emulator/bin/python"), "-P", str(ROOT / "localstack/emulator.py"))
 """The emulator as `make run` has it: durable, and fast with objects."""
 CHECKED_SERVICES = ("s3", "sqs", "dynamodb", "sns", "lambda", "secretsmanager")
-QUEUES = ("index_queue", "index_dead_letter_queue", "study_ready_queue", "study_ready_dead_letter_queue")
+QUEUES = [f"{name}_{kind}queue" for name in ("index", "study_ready", "pack") for kind in ("", "dead_letter_")]
 
 
 _given_ports: set[int] = set()
@@ -199,8 +199,9 @@ def create_cloud(emulator: Emulator) -> Cloud:
         create_table(dynamodb, name, schema)
     sqs = emulator.client("sqs")
     for queue in QUEUES:
-        name = f"{queue.replace('_', '-')}-{suffix}"
-        settings[f"{queue}_url"] = sqs.create_queue(QueueName=name)["QueueUrl"]
+        fifo = {"FifoQueue": "true"} if queue.startswith("pack") else {}
+        name = f"{queue.replace('_', '-')}-{suffix}{'.fifo' if fifo else ''}"
+        settings[f"{queue}_url"] = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
     key = emulator.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
     settings["session_key_id"] = key["KeyMetadata"]["KeyId"]
     settings["study_quiet_s"] = "1"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chalicelib.archive.model import ByteRange
 from chalicelib.archive.ports import ObjectStore
@@ -32,6 +32,8 @@ class Body:
     """Opaque text that changes whenever the bytes do; unquoted."""
     stored_key: str = ""
     """Object that is this body, byte for byte and with this content type, if there is one."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Of the object that it becomes when it is too big to be handed over."""
 
     @property
     def size_bytes(self) -> int:
@@ -57,15 +59,38 @@ def single_part_body(part: Part, etag: str, stored_key: str = "") -> Body:
     return Body(part.header.content_type, part.pieces, etag, stored_key)
 
 
-def multipart_body(parts: Sequence[Part], part_type: str, etag: str) -> Body:
+def multipart_body(
+    parts: Sequence[Part], part_type: str, etag: str, boundary: str = "", metadata: Mapping[str, str] | None = None
+) -> Body:
     """A multipart/related body around parts whose contents may lie in stored objects."""
-    boundary = multipart.boundary_of(etag)
+    boundary = boundary or multipart.boundary_of(etag)
+    pieces = tuple(multipart_pieces(parts, boundary))
+    return Body(multipart.content_type(part_type, boundary), pieces, etag, metadata=metadata or {})
+
+
+def multipart_pieces(parts: Sequence[Part], boundary: str) -> list[Piece]:
+    """Delimiters, headers and contents."""
     pieces: list[Piece] = []
     for part in parts:
         pieces.append(part.header.encode(boundary, first=not pieces))
         pieces.extend(part.pieces)
     pieces.append(multipart.closing(boundary))
-    return Body(multipart.content_type(part_type, boundary), tuple(pieces), etag)
+    return pieces
+
+
+def byte_range_of(body: Body, start: int, length: int) -> Body:
+    """`length` bytes of a body from `start`, both within it: what is read is no more than that."""
+    pieces: list[Piece] = []
+    for piece in body.pieces:
+        size = len(piece) if isinstance(piece, bytes) else piece.length
+        first, end = max(start, 0), min(start + length, size)
+        if first < end:
+            if isinstance(piece, bytes):
+                pieces.append(piece[first:end])
+            else:
+                pieces.append(ByteRange(piece.key, piece.start + first, end - first))
+        start -= size
+    return Body(body.content_type, tuple(pieces), body.etag)
 
 
 def read_body(objects: ObjectStore, body: Body) -> bytes:
@@ -101,13 +126,18 @@ def _coalesce(ranges: Iterable[ByteRange]) -> tuple[list[ByteRange], dict[ByteRa
     return runs, run_of
 
 
+def assembled_key(etag: str) -> str:
+    """Key of the object that a body becomes; the etag says which bytes of which media type."""
+    return f"assembled/{etag}"
+
+
 def object_of(objects: ObjectStore, body: Body) -> str:
     """Key of an object that holds a body too big for memory: the stored one, or one assembled by the service."""
     if body.stored_key:
         return body.stored_key
-    key = f"assembled/{etag_of(body.etag, body.content_type)}"
+    key = assembled_key(body.etag)
     existing = objects.head(key)
     is_fresh = existing is not None and time.time() - existing.last_modified_ms / 1000 < ASSEMBLED_REUSE_S
     if not is_fresh or existing is None or existing.size_bytes != body.size_bytes:
-        objects.assemble(key, body.pieces, body.content_type)
+        objects.assemble(key, body.pieces, body.content_type, body.metadata)
     return key

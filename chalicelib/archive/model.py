@@ -96,6 +96,10 @@ class SeriesRecord:
     `metadata_instance_count` equals `instance_count` and `metadata_public_url` is the public URL in force."""
     metadata_instance_count: int = 0
     metadata_public_url: str = ""
+    representative_sop_instance_uid: str | None = None
+    """Instance from its middle for thumbnails, "" when it has no pictures, None when nobody looked yet."""
+    revision: int = 0
+    """Moves when instances go; between two moves they are only added."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -15,6 +15,19 @@ from chalicelib.archive.model import (
     SeriesRecord,
     StudyRecord,
 )
+
+
+class Checked(Protocol):
+    """Sees the contents of a range, in order, before they become part of another object."""
+
+    def update(self, content: bytes) -> None:
+        """The next bytes."""
+
+    def finish(self) -> None:
+        """That was all; what either raises, the assembly raises and leaves nothing behind."""
+
+
+RangeCheck = Callable[[ByteRange], Checked]
 
 
 class ObjectStore(Protocol):
@@ -38,11 +51,18 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[ObjectHead]:
         """Objects below a prefix in key order, without metadata."""
 
-    def assemble(self, key: str, parts: Sequence[bytes | ByteRange], content_type: str) -> int:
+    def assemble(
+        self,
+        key: str,
+        parts: Sequence[bytes | ByteRange],
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        check: RangeCheck | None = None,
+    ) -> int:
         """Concatenate bytes and ranges of other objects into one object; return its size.
 
-        Ranges of 5 MiB and more are copied by the service (UploadPartCopy), smaller ones pass through memory a
-        part at a time.
+        Ranges of 5 MiB and more are copied by the service (UploadPartCopy), smaller ones pass through memory. With
+        `check` all of them do: it is asked for a digest-like object for each range, from several threads.
         """
 
     def stage(self) -> StagedUpload:
@@ -90,8 +110,9 @@ class IndexWriter(Protocol):
         key: str,
         instance_count: int,
         public_url: str,
+        representative_sop_instance_uid: str,
     ) -> None:
-        """Record the prebuilt metadata object of a series."""
+        """Record the prebuilt metadata object of a series, and its instance for thumbnails, "" for none."""
 
     def set_study_ready(self, hospital: str, study_instance_uid: str, last_received_at_ms: int) -> bool:
         """Turn `receiving` into `ready` unless an instance has come since; return whether it is ready."""
@@ -134,6 +155,11 @@ class IndexReader(Protocol):
     ) -> Iterator[InstanceRecord]:
         """Instances of a series by SOP Instance UID."""
 
+    def stored_instances_of_series(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str
+    ) -> Iterator[InstanceRecord]:
+        """The same without attributes, frame table and bulk data: where the instances are, and what they are."""
+
     def studies_by_date(self, hospital: str, first: str, last: str) -> Iterator[StudyRecord]:
         """Studies with first <= StudyDate <= last (DA, "" for open), newest first.
 
@@ -161,6 +187,13 @@ class StudyReadyQueue(Protocol):
 
     def schedule(self, hospital: str, study_instance_uid: str, last_received_at_ms: int, delay_s: int) -> None:
         """Deliver (hospital, study, last_received_at_ms) once, or more often, after min(delay_s, 900) seconds."""
+
+
+class PackQueue(Protocol):
+    """Asks for packs of series (D6)."""
+
+    def request(self, series: SeriesRecord, etag: str) -> None:
+        """Have a series packed; the same request within some minutes is the same message."""
 
 
 class Renderer(Protocol):

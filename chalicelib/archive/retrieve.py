@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from chalicelib.archive.delivery import Body, Part, Piece, etag_of, multipart_body, single_part_body
 from chalicelib.archive.model import ByteRange, InstanceRecord
+from chalicelib.archive.pack import DICOM, instance_part
 from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
 from chalicelib.archive.rendered import decoded_frames, transcoded_instance
 from chalicelib.archive.scope import Scope
-from chalicelib.archive.visible import visible_instance, visible_series, visible_study
+from chalicelib.archive.visible import visible_instance
 from chalicelib.dicom.elements import BytesSource
 from chalicelib.dicom.media_types import (
     ANY_SYNTAX,
@@ -24,28 +25,17 @@ from chalicelib.dicom.media_types import (
 )
 from chalicelib.dicom.multipart import PartHeader
 from chalicelib.dicom.part10 import open_data_set
-from chalicelib.errors import BadRequest, NotAcceptable, NotFound, TooMuch
+from chalicelib.errors import BadRequest, NotAcceptable, NotFound
 
-DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 DOCUMENT = "00420011"
 """Encapsulated Document."""
 SAFE_DOCUMENT_TYPES = frozenset({"application/pdf", "model/stl", "model/obj", "model/mtl", "text/plain"})
-MAXIMUM_INSTANCES = 5000
-"""Instances that one answer may hold; a larger study is retrieved series by series."""
+MAXIMUM_FRAMES = 5000
+"""Frames that one request may name."""
 
 
 # Instances --------------------------------------------------------------------------------------------------------
-
-
-def _instance_part(record: InstanceRecord, base_url: str) -> Part:
-    keys = record.keys
-    location = (
-        f"{base_url}/studies/{keys.study_instance_uid}/series/{keys.series_instance_uid}"
-        f"/instances/{keys.sop_instance_uid}"
-    )
-    content_type = Representation(DICOM, True, record.transfer_syntax_uid).content_type()
-    return Part(PartHeader(content_type, location), (ByteRange(record.object_key, 0, record.size_bytes),))
 
 
 def retrieve_instance(
@@ -71,7 +61,7 @@ def retrieve_instance(
               for multipart in (True, False)]  # fmt: skip
     chosen = choose(accept, offers)
     if chosen.transfer_syntax == stored:
-        part = _instance_part(record, base_url)
+        part = instance_part(record, base_url)
     else:
         header = PartHeader(chosen.content_type())
         part = Part(header, (transcoded_instance(renderer, record),))
@@ -80,48 +70,6 @@ def retrieve_instance(
         return multipart_body([part], DICOM, etag)
     is_stored = chosen.transfer_syntax == stored
     return single_part_body(part, etag, record.object_key if is_stored else "")
-
-
-def retrieve_series(
-    reader: IndexReader,
-    scope: Scope,
-    study_instance_uid: str,
-    series_instance_uid: str,
-    accept: Sequence[MediaRange],
-    base_url: str,
-) -> Body:
-    """Retrieve Series (PS3.18 10.4.1.1.2): every instance in its stored transfer syntax, by SOP Instance UID."""
-    series = visible_series(reader, scope, study_instance_uid, series_instance_uid)
-    records = reader.instances_of_series(series.hospital, study_instance_uid, series_instance_uid)
-    return _instances_body(records, series.instance_count, accept, base_url)
-
-
-def retrieve_study(
-    reader: IndexReader, scope: Scope, study_instance_uid: str, accept: Sequence[MediaRange], base_url: str
-) -> Body:
-    """Retrieve Study (PS3.18 10.4.1.1.1): every instance in its stored transfer syntax, series by series."""
-    study = visible_study(reader, scope, study_instance_uid)
-    records = (
-        record
-        for series in reader.series_of_study(study.hospital, study_instance_uid)
-        for record in reader.instances_of_series(study.hospital, study_instance_uid, series.series_instance_uid)
-    )
-    return _instances_body(records, study.instance_count, accept, base_url)
-
-
-def _instances_body(records: Iterable[InstanceRecord], count: int, accept: Sequence[MediaRange], base_url: str) -> Body:
-    if count > MAXIMUM_INSTANCES:
-        raise TooMuch(f"There are {count} instances, more than {MAXIMUM_INSTANCES}: retrieve series or instances.")
-    chosen_records = list(records)
-    syntaxes = sorted({record.transfer_syntax_uid for record in chosen_records})
-    offers = [Representation(DICOM, True, syntax) for syntax in syntaxes]
-    wanted = {r.transfer_syntax for r in accept if r.covers(DICOM, multipart=True)}
-    if not wanted:
-        raise not_acceptable(offers)
-    if not wanted & {"", ANY_SYNTAX} and not wanted.issuperset(syntaxes):
-        raise not_acceptable([Representation(DICOM, True, ANY_SYNTAX), *offers])
-    parts = [_instance_part(record, base_url) for record in chosen_records]
-    return multipart_body(parts, DICOM, etag_of(base_url, *(record.object_key for record in chosen_records)))
 
 
 # Frames -----------------------------------------------------------------------------------------------------------
@@ -139,7 +87,7 @@ def frame_numbers(text: str) -> list[int]:
     [0, 2]
     """
     parts = text.split(",")
-    if len(parts) > MAXIMUM_INSTANCES or not all(p.isascii() and p.isdigit() and len(p) < 10 and int(p) for p in parts):
+    if len(parts) > MAXIMUM_FRAMES or not all(p.isascii() and p.isdigit() and len(p) < 10 and int(p) for p in parts):
         raise BadRequest("The frame list must be positive integers separated by commas.")
     return [int(part) - 1 for part in parts]
 

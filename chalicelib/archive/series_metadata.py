@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore
 from chalicelib.archive.scope import Scope
-from chalicelib.archive.visible import visible_instance, visible_series, visible_study
+from chalicelib.archive.visible import Pictures, visible_instance, visible_series, visible_study
 from chalicelib.errors import NotFound
 
 MEDIA_TYPE = "application/dicom+json"
@@ -137,7 +137,9 @@ def build(reader: IndexReader, writer: IndexWriter, objects: ObjectStore, study:
     for series in reader.series_of_study(study.hospital, study.study_instance_uid):
         if _is_current(series, public_url):
             continue
-        datasets = list(_datasets_of_series(reader, series, public_url))
+        pictures = Pictures()
+        records = reader.instances_of_series(series.hospital, series.study_instance_uid, series.series_instance_uid)
+        datasets = [instance_metadata(pictures.seen(record), public_url) for record in records]
         metadata = _composed(datasets)
         key = (
             f"metadata/{series.hospital}/{series.study_instance_uid}/{series.series_instance_uid}"
@@ -145,7 +147,13 @@ def build(reader: IndexReader, writer: IndexWriter, objects: ObjectStore, study:
         )
         objects.put(key, metadata.gzipped, MEDIA_TYPE, "gzip")
         writer.set_series_metadata(
-            series.hospital, series.study_instance_uid, series.series_instance_uid, key, len(datasets), public_url
+            series.hospital,
+            series.study_instance_uid,
+            series.series_instance_uid,
+            key,
+            len(datasets),
+            public_url,
+            pictures.middle(),
         )
         built += 1
     return built

@@ -98,10 +98,42 @@ def representative_instance(
         study = visible_study(reader, scope, study_instance_uid)
         all_series = reader.series_of_study(study.hospital, study_instance_uid)
     for series in all_series:
-        record = _middle_picture(reader, series)
+        record = _representative(reader, series)
         if record:
             return record
     raise NotFound("There is no picture to show.")
+
+
+def _representative(reader: IndexReader, series: SeriesRecord) -> InstanceRecord | None:
+    """What was recorded when the series was quiet; looked for while it is not."""
+    recorded = series.representative_sop_instance_uid
+    if recorded:
+        uids = (series.hospital, series.study_instance_uid, series.series_instance_uid, recorded)
+        if record := reader.instance(*uids):
+            return record
+    elif recorded == "" and series.metadata_instance_count == series.instance_count:
+        return None
+    return _middle_picture(reader, series)
+
+
+class Pictures:
+    """Instances of a series that have pixel data."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, str]] = []
+
+    def seen(self, record: InstanceRecord) -> InstanceRecord:
+        """Take an instance into account; the same instance."""
+        if record.number_of_frames:
+            self._found.append((_instance_number(record), record.keys.sop_instance_uid))
+        return record
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def middle(self) -> str:
+        """SOP Instance UID of the one in the middle by Instance Number, "" when there is none."""
+        return sorted(self._found)[len(self._found) // 2][1] if self._found else ""
 
 
 def _middle_picture(reader: IndexReader, series: SeriesRecord) -> InstanceRecord | None:
@@ -111,16 +143,15 @@ def _middle_picture(reader: IndexReader, series: SeriesRecord) -> InstanceRecord
     """
     uids = (series.hospital, series.study_instance_uid, series.series_instance_uid)
     middle = (series.instance_count + 1) // 2
-    pictures: list[tuple[int, str]] = []
+    pictures = Pictures()
     for record in reader.instances_of_series(*uids):
         if record.number_of_frames:
-            number = _instance_number(record)
-            if number == middle:
+            if _instance_number(record) == middle:
                 return record
-            pictures.append((number, record.keys.sop_instance_uid))
+            pictures.seen(record)
         elif not pictures:
             return None
-    _, sop_instance_uid = sorted(pictures)[len(pictures) // 2] if pictures else (0, "")
+    sop_instance_uid = pictures.middle()
     return reader.instance(*uids, sop_instance_uid) if sop_instance_uid else None
 
 

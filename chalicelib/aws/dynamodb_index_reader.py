@@ -57,6 +57,13 @@ class DynamoDBIndexReader:
         pk = shape.study_pk(hospital, study_instance_uid)
         return map(self._instance_record, self._beginning_with(pk, shape.instance_sk(series_instance_uid, "")))
 
+    def stored_instances_of_series(
+        self, hospital: str, study_instance_uid: str, series_instance_uid: str
+    ) -> Iterator[InstanceRecord]:
+        """The same without attributes, frame table and bulk data."""
+        pk, sk = shape.study_pk(hospital, study_instance_uid), shape.instance_sk(series_instance_uid, "")
+        return map(shape.stored_instance, self._beginning_with(pk, sk, shape.STORED_INSTANCE))
+
     def objects_of_instances(self, hospital: str, sop_instance_uids: Sequence[str]) -> Mapping[str, IndexedObject]:
         """Where instances are, by SOP Instance UID; those that the index lacks are left out."""
         guards = self._batch_get(shape.guard_key(hospital, uid) for uid in dict.fromkeys(sop_instance_uids))

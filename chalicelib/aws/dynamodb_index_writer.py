@@ -106,19 +106,21 @@ class DynamoDBIndexWriter:
         key: str,
         instance_count: int,
         public_url: str,
+        representative_sop_instance_uid: str,
     ) -> None:
-        """Record the prebuilt metadata object of a series; nothing happens if the series is gone."""
+        """Record what was prebuilt of a series; nothing happens if the series is gone."""
         try:
             call(
                 self._client.update_item,
                 TableName=self._table,
                 Key=shape.key(shape.study_pk(hospital, study_instance_uid), shape.series_sk(series_instance_uid)),
-                UpdateExpression="SET metadata_key = :k, metadata_instance_count = :n, metadata_public_url = :u",
+                UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in shape.PREBUILT),
                 ConditionExpression="attribute_exists(pk)",
                 ExpressionAttributeValues={
-                    ":k": {"S": key},
-                    ":n": {"N": str(instance_count)},
-                    ":u": {"S": public_url},
+                    ":metadata_key": {"S": key},
+                    ":metadata_instance_count": {"N": str(instance_count)},
+                    ":metadata_public_url": {"S": public_url},
+                    ":representative_sop_instance_uid": {"S": representative_sop_instance_uid},
                 },
             )
         except ConditionFailed:

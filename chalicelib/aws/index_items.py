@@ -7,6 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.archive.levels import text
@@ -27,6 +28,8 @@ Item = dict[str, Any]
 LARGEST_BODY_BYTES = 350_000
 """An item may have 400 KB; bigger bodies are spilled to the archive bucket."""
 LARGEST_NAME_TOKENS = 20
+PREBUILT = ("metadata_key", "metadata_instance_count", "metadata_public_url", "representative_sop_instance_uid")
+"""What a series item holds that was derived from its instances once they were quiet."""
 _NEWEST_FIRST = str.maketrans("0123456789", "9876543210")
 
 
@@ -198,6 +201,20 @@ def instance_item(record: InstanceRecord, body: bytes | None) -> Item:
 def instance_record(item: Item, spilled_body: bytes | None = None) -> InstanceRecord:
     """Inverse of `instance_item`; `spilled_body` where the item has a `body_key`."""
     body = unpack(item["body"]["B"] if spilled_body is None else spilled_body)
+    return replace(
+        stored_instance(item),
+        dicom_json=body["json"],
+        frame_table=FrameTable(_unpack_frames(body["frames"]), body["deflated"]),
+        bulk_data={path: (offset, length) for path, (offset, length) in body["bulk"].items()},
+    )
+
+
+STORED_INSTANCE = "pk, sk, object_key, digest, size_bytes, transfer_syntax_uid, sop_class_uid, received_at_ms"
+"""What `stored_instance` needs of an item."""
+
+
+def stored_instance(item: Item) -> InstanceRecord:
+    """An instance without its body: attributes, frame table, bulk data."""
     _, hospital, _, study = item["pk"]["S"].split("#", 3)
     _, series, sop = item["sk"]["S"].split("#", 2)
     return InstanceRecord(
@@ -208,9 +225,7 @@ def instance_record(item: Item, spilled_body: bytes | None = None) -> InstanceRe
         item["transfer_syntax_uid"]["S"],
         item["sop_class_uid"]["S"],
         int(item["received_at_ms"]["N"]),
-        body["json"],
-        FrameTable(_unpack_frames(body["frames"]), body["deflated"]),
-        {path: (offset, length) for path, (offset, length) in body["bulk"].items()},
+        {},
     )
 
 
@@ -262,6 +277,8 @@ def series_record(item: Item) -> SeriesRecord:
         item.get("metadata_key", {}).get("S", ""),
         int(item.get("metadata_instance_count", {}).get("N", 0)),
         item.get("metadata_public_url", {}).get("S", ""),
+        item.get("representative_sop_instance_uid", {}).get("S"),
+        int(item["revision"]["N"]),
     )
 
 

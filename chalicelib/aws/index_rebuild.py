@@ -149,7 +149,7 @@ def level_writes(levels: Levels, table: str) -> Iterator[list[dict[str, Any]]]:
             update.set("attributes", {"B": shape.pack(level.attributes())})
             _set_counts(update, item, {"instance_count": level.instance_count, "size_bytes": level.size_bytes})
             # Prebuilt from what the instances said before.
-            update.remove("metadata_key", "metadata_instance_count", "metadata_public_url")
+            update.remove(*shape.PREBUILT)
             yield [update.member(table, series_key)]
         else:
             yield [update.deletion(table, series_key), *_one_series_less(levels, table, shape.key(pk, "STUDY"))]

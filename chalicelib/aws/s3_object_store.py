@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +16,7 @@ from chalicelib.archive.model import ByteRange, ObjectHead
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from chalicelib.archive.ports import RangeCheck
     from chalicelib.aws.s3_staged_upload import S3StagedUpload
 
 SMALLEST_PART_BYTES = 5 << 20
@@ -132,20 +133,36 @@ class S3ObjectStore:
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}
 
-    def assemble(self, key: str, parts: Sequence[bytes | ByteRange], content_type: str) -> int:
+    def assemble(
+        self,
+        key: str,
+        parts: Sequence[bytes | ByteRange],
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        check: RangeCheck | None = None,
+    ) -> int:
         """Concatenate bytes and ranges of other objects into one object; return its size in bytes.
 
         Raises
         ------
         errors.NotFound
-            If an object that a range names is gone. Nothing is left behind on failure.
+            If an object that a range names is gone or too short. Nothing is left behind on failure.
         """
-        size = sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
-        if size < SMALLEST_PART_BYTES:
-            self.put(key, b"".join(self._bytes_of(part) for part in parts), content_type)
-            return size
-        self._upload_in_parts(key, self._upload_parts(parts), content_type, {}, if_absent=False)
-        return size
+        from chalicelib.aws import s3_assembly
+
+        target = {"Bucket": self._bucket, "Key": key}
+        upload = _call(
+            self._client.create_multipart_upload,
+            **target,
+            ContentType=content_type,
+            Metadata=dict(metadata or {}),
+            ChecksumAlgorithm=s3_assembly.CHECKSUM,
+        )
+        with self._aborted_on_failure(target | {"UploadId": upload["UploadId"]}) as target:
+            assembly = s3_assembly.Assembly(self._client, _call, self.read, target)
+            uploaded = assembly.upload(s3_assembly.plan(parts, may_copy=check is None), check)
+            _call(self._client.complete_multipart_upload, **target, MultipartUpload={"Parts": uploaded})
+        return sum(map(s3_assembly.length_of, parts))
 
     def copy_if_absent(self, source: ByteRange, key: str, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Copy within the bucket, by the service, unless the key exists; return whether it was written."""
@@ -157,35 +174,6 @@ class S3ObjectStore:
         from chalicelib.aws.s3_staged_upload import S3StagedUpload
 
         return S3StagedUpload(self, self._client, self._bucket)
-
-    def _bytes_of(self, part: bytes | ByteRange) -> bytes:
-        return part if isinstance(part, bytes) else self.read(part.key, part.start, part.length)
-
-    def _upload_parts(self, parts: Sequence[bytes | ByteRange]) -> Iterator[bytes | ByteRange]:
-        """Parts as S3 takes them: each of at least 5 MiB but for the last, copies where a range alone is enough."""
-        pending = bytearray()
-        for part in parts:
-            if isinstance(part, bytes):
-                pending += part
-            else:
-                start, end = part.start, part.start + part.length
-                # What is pending borrows from the range until it is a part by itself.
-                if 0 < len(pending) < SMALLEST_PART_BYTES:
-                    borrowed = min(SMALLEST_PART_BYTES - len(pending), end - start)
-                    pending += self.read(part.key, start, borrowed)
-                    start += borrowed
-                if end - start >= SMALLEST_PART_BYTES:
-                    if pending:
-                        yield bytes(pending)
-                        pending.clear()
-                    yield from _copies(part.key, start, end)
-                elif end > start:
-                    pending += self.read(part.key, start, end - start)
-            while len(pending) >= 2 * SMALLEST_PART_BYTES:
-                yield bytes(pending[:SMALLEST_PART_BYTES])
-                del pending[:SMALLEST_PART_BYTES]
-        if pending:
-            yield bytes(pending)
 
     def _upload_in_parts(
         self,
@@ -201,21 +189,27 @@ class S3ObjectStore:
             self._client.create_multipart_upload, **target, ContentType=content_type, Metadata=dict(metadata),
             ChecksumAlgorithm="SHA256",
         )  # fmt: skip
-        target["UploadId"] = upload["UploadId"]
         try:
-            uploaded = [self.upload_part(target, number, part) for number, part in enumerate(parts, start=1)]
-            condition = {"IfNoneMatch": "*"} if if_absent else {}
-            answer = _call(
-                self._client.complete_multipart_upload, **target, MultipartUpload={"Parts": uploaded}, **condition
-            )
-        except BaseException as error:
+            with self._aborted_on_failure(target | {"UploadId": upload["UploadId"]}) as target:
+                uploaded = [self.upload_part(target, number, part) for number, part in enumerate(parts, start=1)]
+                condition = {"IfNoneMatch": "*"} if if_absent else {}
+                answer = _call(
+                    self._client.complete_multipart_upload, **target, MultipartUpload={"Parts": uploaded}, **condition
+                )
+        except _PreconditionFailed:
+            return None
+        return str(answer["ETag"])
+
+    @contextmanager
+    def _aborted_on_failure(self, target: dict[str, str]) -> Iterator[dict[str, str]]:
+        """A multipart upload that leaves nothing behind unless it is completed."""
+        try:
+            yield target
+        except BaseException:
             # What cannot be aborted goes by the bucket's lifecycle rule for unfinished uploads.
             with suppress(BotoCoreError, ClientError):
                 self._client.abort_multipart_upload(**target)
-            if isinstance(error, _PreconditionFailed):
-                return None
             raise
-        return str(answer["ETag"])
 
     def upload_part(self, target: Mapping[str, str], number: int, part: bytes | ByteRange) -> dict[str, Any]:
         """Upload a part, or copy it; return what completes the upload with it."""

@@ -1,4 +1,4 @@
-"""Study ready: a quiet study gets its prebuilt metadata, its state, its ledger line and its SMS.
+"""Study ready: a quiet study gets its prebuilt metadata, its packs, its state, its ledger line and its SMS.
 
 The index schedules a message for each study it touched, to be delivered after the quiet time. SQS delivers at least
 once and a Lambda may die at any instruction, so each step may be repeated and the one that may not (the SMS) is
@@ -20,9 +20,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from chalicelib import wiring
 from chalicelib.access.ports import Registry
-from chalicelib.archive import series_metadata
+from chalicelib.archive import pack, series_metadata
 from chalicelib.archive.model import StudyRecord
-from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore, StudyReadyQueue
+from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore, PackQueue, StudyReadyQueue
 from chalicelib.billing import ledger as billing
 from chalicelib.notify.announce import CLAIMABLE, Notifications, SmsSender, State, announce_exam
 from chalicelib.notify.quiet_hours import wait_s
@@ -46,6 +46,7 @@ class Parts:
     writer: IndexWriter
     objects: ObjectStore
     queue: StudyReadyQueue
+    packs: PackQueue
     ledger: billing.Ledger
     registry: Registry
     notifications: Notifications
@@ -60,6 +61,7 @@ def parts() -> Parts:
         wiring.index_writer(),
         wiring.object_store(),
         wiring.study_ready_queue(),
+        wiring.pack_queue(),
         wiring.ledger(),
         wiring.registry(),
         wiring.notifications(),
@@ -86,10 +88,21 @@ def finish_study(parts: Parts, hospital: str, study_instance_uid: str, last_rece
         _put_off(parts, study, -(-remaining_ms // 1000))
         return "not-quiet-yet"
     series_metadata.build(parts.reader, parts.writer, parts.objects, study, parts.settings.public_url)
+    _request_packs(parts, study, now)
     if not parts.writer.set_study_ready(hospital, study_instance_uid, study.last_received_at_ms):
         return "superseded"
     _record_exam(parts, study)
     return _announce(parts, study, now)
+
+
+def _request_packs(parts: Parts, study: StudyRecord, now: datetime) -> None:
+    """Ask for packs once for what arrives; a rebuild of the index is no arrival, and old exams are packed on demand."""
+    age_s = now.timestamp() - study.last_received_at_ms / 1000
+    if study.state == "ready" or age_s > pack.USED_FOR_S or not pack.is_answered_by_packs(study):
+        return
+    base_url = series_metadata.dicomweb_url(parts.settings.public_url)
+    for series in parts.reader.series_of_study(study.hospital, study.study_instance_uid):
+        parts.packs.request(series, pack.series_etag(series, base_url))
 
 
 def _record_exam(parts: Parts, study: StudyRecord) -> None:

@@ -29,6 +29,7 @@ STATUS_OF_ERROR: dict[type[errors.ArchiveError], int] = {
     errors.TooMuch: 413,
     errors.PreconditionRequired: 428,
     errors.TooManyAttempts: 429,
+    errors.NotReady: 503,
     errors.Unavailable: 503,
 }
 
@@ -71,7 +72,9 @@ def handles_errors(view: Callable[P, Response]) -> Callable[P, Response]:
             return view(*args, **kwargs)
         except errors.ArchiveError as error:
             status = next(code for kind, code in STATUS_OF_ERROR.items() if isinstance(error, kind))
-            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.TooManyAttempts) else {}
+            headers = {}
+            if isinstance(error, errors.TooManyAttempts | errors.NotReady):
+                headers["Retry-After"] = str(error.retry_after_s)
             return problem(status, str(error), headers)
         except Exception as error:
             wiring.logger("api").error(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from chalice.app import Request, Response
 
 from chalicelib import wiring
 from chalicelib.access.model import Permission
-from chalicelib.archive.delivery import Body, object_of, read_body
+from chalicelib.archive.delivery import Body, byte_range_of, object_of, read_body
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.series_metadata import dicomweb_url
 from chalicelib.dicom.media_types import MediaRange, accepted
@@ -18,6 +19,7 @@ from chalicelib.web.http import (
     accept_header,
     current_session,
     path_value,
+    problem,
     query_multi,
     respond,
 )
@@ -32,6 +34,12 @@ IMMUTABLE = "private, max-age=86400, immutable"
 """An instance never changes (D3); a day bounds how long a shared workstation keeps it."""
 REVALIDATED = "private, no-cache"
 """May grow while a study is received."""
+
+_ONE_RANGE = re.compile(r"bytes=(?=[0-9]|-[0-9])([0-9]{0,18})-([0-9]{0,18})")
+
+
+class RangeNotSatisfiable(Exception):
+    """416."""
 
 
 def scope_of(request: Request) -> Scope:
@@ -92,11 +100,51 @@ def redirect(key: str) -> Response:
     return respond(b"", "application/octet-stream", 307, headers)
 
 
+def requested_range(request: Request, body: Body) -> tuple[int, int] | None:
+    """Start and length of the one byte range that is asked for (RFC 9110 14.2); None for the whole.
+
+    As the standard allows, what is no valid single range is ignored, and so is one of another representation
+    (If-Range).
+
+    Raises
+    ------
+    RangeNotSatisfiable
+        If it begins behind the end.
+    """
+    condition = (request.headers.get("if-range") or "").strip()
+    found = _ONE_RANGE.fullmatch((request.headers.get("range") or "").strip())
+    if not found or condition not in ("", f'"{body.etag}"'):
+        return None
+    first, last = found.groups()
+    size = body.size_bytes
+    if not first:
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= end:
+        raise RangeNotSatisfiable
+    return start, end - start
+
+
 def deliver(request: Request, body: Body, cache_control: str = IMMUTABLE) -> Response:
-    """The body itself, or where it lies when it is too big for a buffered answer."""
+    """The body or a range of it, or where it lies when that is too big for a buffered answer."""
     if is_known_to_caller(request, body.etag):
         return not_modified(body.etag, cache_control)
-    if body.size_bytes > BUFFERED_BODY_LIMIT_BYTES:
+    headers = validators(body.etag, cache_control) | {"Accept-Ranges": "bytes"}
+    size = body.size_bytes
+    try:
+        wanted = requested_range(request, body)
+    except RangeNotSatisfiable:
+        return problem(416, "The range begins behind the end.", {"Content-Range": f"bytes */{size}"})
+    if (wanted[1] if wanted else size) > BUFFERED_BODY_LIMIT_BYTES:
         return redirect(object_of(wiring.object_store(), body))
-    content = read_body(wiring.object_store(), body)
-    return respond(content, body.content_type, headers=validators(body.etag, cache_control))
+    if request.method == "HEAD":
+        return respond(b"", body.content_type, headers=headers)
+    if wanted is None:
+        return respond(read_body(wiring.object_store(), body), body.content_type, headers=headers)
+    start, length = wanted
+    content = read_body(wiring.object_store(), byte_range_of(body, start, length))
+    headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
+    return respond(content, body.content_type, 206, headers)

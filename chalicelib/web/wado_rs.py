@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Blueprint, Response
 
 from chalicelib import wiring
-from chalicelib.archive import retrieve
+from chalicelib.archive import retrieve, retrieve_series
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import handles_errors, path_value
 from chalicelib.web.retrieving import (
@@ -25,29 +25,31 @@ from chalicelib.web.retrieving import (
 routes = Blueprint(__name__)
 
 
-@routes.route(STUDY, methods=["GET"], authorizer=sessions_authorizer)
+def _answers() -> retrieve_series.Answers:
+    return retrieve_series.Answers(wiring.index_reader(), wiring.object_store(), wiring.pack_queue(), base_url())
+
+
+@routes.route(STUDY, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
 @handles_errors
-def retrieve_study(study: str) -> Response:
+def retrieve_whole_study(study: str) -> Response:
     """Retrieve Study."""
     request = routes.current_request
     accept = accept_of(request, query_of(request))
-    body = retrieve.retrieve_study(wiring.index_reader(), scope_of(request), path_value(study), accept, base_url())
+    body = retrieve_series.retrieve_study(_answers(), scope_of(request), path_value(study), accept)
     return deliver(request, body, REVALIDATED)
 
 
-@routes.route(SERIES, methods=["GET"], authorizer=sessions_authorizer)
+@routes.route(SERIES, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
 @handles_errors
-def retrieve_series(study: str, series: str) -> Response:
+def retrieve_whole_series(study: str, series: str) -> Response:
     """Retrieve Series."""
     request = routes.current_request
     accept = accept_of(request, query_of(request))
-    body = retrieve.retrieve_series(
-        wiring.index_reader(), scope_of(request), path_value(study), path_value(series), accept, base_url()
-    )
+    body = retrieve_series.retrieve_series(_answers(), scope_of(request), path_value(study), path_value(series), accept)
     return deliver(request, body, REVALIDATED)
 
 
-@routes.route(INSTANCE, methods=["GET"], authorizer=sessions_authorizer)
+@routes.route(INSTANCE, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_instance(study: str, series: str, instance: str) -> Response:
     """Retrieve Instance."""
@@ -57,7 +59,7 @@ def retrieve_instance(study: str, series: str, instance: str) -> Response:
     return deliver(request, retrieve.retrieve_instance(reader, renderer, scope_of(request), uids, accept, base_url()))
 
 
-@routes.route(FRAMES, methods=["GET"], authorizer=sessions_authorizer)
+@routes.route(FRAMES, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_frames(study: str, series: str, instance: str, frames: str) -> Response:
     """Retrieve Frames."""
@@ -68,7 +70,7 @@ def retrieve_frames(study: str, series: str, instance: str, frames: str) -> Resp
     return deliver(request, retrieve.retrieve_frames(reader, renderer, scope_of(request), uids, numbers, accept))
 
 
-@routes.route(INSTANCE + "/bulkdata/{path}", methods=["GET"], authorizer=sessions_authorizer)
+@routes.route(INSTANCE + "/bulkdata/{path}", methods=["GET", "HEAD"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_bulk_data(study: str, series: str, instance: str, path: str) -> Response:
     """Retrieve Bulk Data."""

@@ -22,6 +22,7 @@ PACKAGE = {package.name: package for package in PACKAGES}
 INDEX_TIMEOUT = Duration.minutes(5)
 """Fragments of a slide of gigabytes are walked to its end."""
 STUDY_READY_TIMEOUT = Duration.minutes(5)
+PACK_TIMEOUT = Duration.minutes(15)
 
 
 class ArchiveStack(Stack):
@@ -35,6 +36,8 @@ class ArchiveStack(Stack):
         self.alarms = AlarmTopic(self, "Alarms", key=self.storage.data_key).topic
         self.index_queue = WorkQueue(self, "IndexQueue", handler_timeout=INDEX_TIMEOUT, config=config)
         self.study_ready_queue = WorkQueue(self, "StudyReadyQueue", handler_timeout=STUDY_READY_TIMEOUT, config=config)
+        self.pack_queue = WorkQueue(self, "PackQueue", handler_timeout=PACK_TIMEOUT, config=config, fifo=True)
+        tag_component(self.pack_queue, "pack-series")
         tag_component(self.index_queue, "index")
         tag_component(self.study_ready_queue, "study-ready")
         notify_of_instances(self.storage.archive_bucket, self.index_queue.queue)
@@ -42,6 +45,7 @@ class ArchiveStack(Stack):
         self.rendered = self._rendered()
         self.index_instance = self._index_instance()
         self.study_ready = self._study_ready()
+        self.pack_series = self._pack_series()
         self.api = self._api()
         self._raise_alarms()
         self._export_settings()
@@ -100,6 +104,7 @@ class ArchiveStack(Stack):
                 "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
                 "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
                 "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
+                "SANSFILM_PACK_QUEUE_URL": self.pack_queue.queue.queue_url,
                 "SANSFILM_STUDY_QUIET_S": str(self.config.study_quiet_s),
                 "SANSFILM_SMS_QUIET_HOURS": self.config.sms_quiet_hours,
                 "SANSFILM_SMS_SENDER": self.config.sms_sender,
@@ -113,10 +118,27 @@ class ArchiveStack(Stack):
         self.storage.registry.grant_read_write_data(made.role)
         grants.append_to_ledger(made.role, self.storage)
         self.study_ready_queue.queue.grant_send_messages(made.role)
+        self.pack_queue.queue.grant_send_messages(made.role)
         grants.objects(
             made.role, self.storage, read=["archive/*", "index/*", "metadata/*"], write=["index/*", "metadata/*"]
         )
         grants.send_sms(made.role)
+        return made
+
+    def _pack_series(self) -> EventFunction:
+        made = EventFunction(
+            self,
+            "PackSeries",
+            package=PACKAGE["pack_series"],
+            config=self.config,
+            environment=self._common_environment(),
+            timeout=PACK_TIMEOUT,
+            memory_mb=1769,  # one whole processor: digests and checksums
+            description="Packs series into one object each",
+        )
+        made.consume(self.pack_queue.queue, batch_size=1)
+        self.storage.index.grant_read_data(made.role)
+        grants.objects(made.role, self.storage, read=["archive/*", "packs/*"], write=["packs/*"])
         return made
 
     def _api(self) -> DicomWebApi:
@@ -130,11 +152,12 @@ class ArchiveStack(Stack):
         grants.objects(
             role,
             self.storage,
-            read=["archive/*", "index/*", "metadata/*", "assembled/*", "rejected/*"],
+            read=["archive/*", "index/*", "metadata/*", "assembled/*", "packs/*", "rejected/*"],
             write=["assembled/*"],
         )
         grants.sign_sessions(role, self.storage)
-        for work in (self.index_queue, self.study_ready_queue):
+        self.pack_queue.queue.grant_send_messages(role)
+        for work in (self.index_queue, self.study_ready_queue, self.pack_queue):
             for queue in (work.queue, work.dead_letters):
                 queue.grant(role, "sqs:GetQueueAttributes")
         grants.verify_sessions(made.authorizer_role, self.storage)
@@ -148,6 +171,8 @@ class ArchiveStack(Stack):
             "SANSFILM_INDEX_DEAD_LETTER_QUEUE_URL": self.index_queue.dead_letters.queue_url,
             "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
             "SANSFILM_STUDY_READY_DEAD_LETTER_QUEUE_URL": self.study_ready_queue.dead_letters.queue_url,
+            "SANSFILM_PACK_QUEUE_URL": self.pack_queue.queue.queue_url,
+            "SANSFILM_PACK_DEAD_LETTER_QUEUE_URL": self.pack_queue.dead_letters.queue_url,
             "SANSFILM_RENDERED_FUNCTION": self.rendered.function.function_name,
             "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
             "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
@@ -155,12 +180,14 @@ class ArchiveStack(Stack):
 
     def _raise_alarms(self) -> None:
         self.index_queue.alarm(self.alarms)
+        self.pack_queue.alarm(self.alarms, late_after=Duration.hours(1))
         # A message may be put off over a whole night: SMS have quiet hours.
         self.study_ready_queue.alarm(self.alarms, late_after=Duration.hours(14))
         functions: tuple[tuple[str, lambda_.IFunction], ...] = (
             ("RenderedErrors", self.rendered.function),
             ("IndexErrors", self.index_instance.function),
             ("StudyReadyErrors", self.study_ready.function),
+            ("PackErrors", self.pack_series.function),
         )
         for name, function in functions:
             alarm(

@@ -72,7 +72,7 @@ class EventFunction(Construct):
             environment=dict(environment),
         )
 
-    def consume(self, queue: sqs.IQueue, *, batch_size: int, window: Duration) -> None:
+    def consume(self, queue: sqs.IQueue, *, batch_size: int, window: Duration | None = None) -> None:
         """Run for batches of a queue's messages; only the messages that failed are delivered again."""
         self.function.add_event_source(
             event_sources.SqsEventSource(

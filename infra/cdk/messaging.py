@@ -23,11 +23,15 @@ LATE_AFTER = Duration.minutes(15)
 class WorkQueue(Construct):
     """A queue whose messages go to a dead-letter queue, which raises an alarm, after `MAX_RECEIVES` failures."""
 
-    def __init__(self, scope: Construct, name: str, *, handler_timeout: Duration, config: Config) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, handler_timeout: Duration, config: Config, fifo: bool = False
+    ) -> None:
+        """`fifo`: messages that carry the same id within five minutes are one."""
         super().__init__(scope, name)
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
+            fifo=fifo or None,
             retention_period=Duration.days(14),
             enforce_ssl=True,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
@@ -38,6 +42,7 @@ class WorkQueue(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
+            fifo=fifo or None,
             visibility_timeout=Duration.seconds(visibility_s),
             retention_period=Duration.days(14),
             receive_message_wait_time=Duration.seconds(20),

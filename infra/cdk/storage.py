@@ -69,6 +69,7 @@ class Storage(Construct):
                 s3.LifecycleRule(id="abort-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
                 _expire("rejected", "rejected/", 30),
                 _expire("assembled", "assembled/", 1),
+                _expire("packs", "packs/", 7),
                 _expire("staging", "staging/", 1),
                 *(
                     s3.LifecycleRule(
@@ -95,7 +96,9 @@ class Storage(Construct):
                 sid="SignedUrls",
                 principals=[cloudfront],
                 actions=["s3:GetObject"],
-                resources=[bucket.arn_for_objects(prefix) for prefix in ("archive/*", "assembled/*", "metadata/*")],
+                resources=[
+                    bucket.arn_for_objects(prefix) for prefix in ("archive/*", "assembled/*", "metadata/*", "packs/*")
+                ],
                 conditions=condition,
             )
         )

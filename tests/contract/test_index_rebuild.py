@@ -75,7 +75,7 @@ def test_rebuild_writes_anew_what_the_index_says() -> None:
         for item in right
     ]
     writer.add_instances(wrong)
-    writer.set_series_metadata("nord", "1.2.3", "1.2.3.4", "metadata/x", 3, "https://x")
+    writer.set_series_metadata("nord", "1.2.3", "1.2.3.4", "metadata/x", 3, "https://x", "")
     before = reader.study("nord", "1.2.3")
     assert before
     assert writer.set_study_ready("nord", "1.2.3", before.last_received_at_ms)

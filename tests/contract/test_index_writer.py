@@ -213,7 +213,7 @@ def test_ready_only_while_nothing_newer_came() -> None:
     assert study
     assert study.state == "ready"
     writer.add_instances([make(1)])
-    writer.set_series_metadata("nord", "1.2", "1.2.1", "metadata/x", 1, "https://x")
+    writer.set_series_metadata("nord", "1.2", "1.2.1", "metadata/x", 1, "https://x", "1.2.1.1")
     series = reader.series("nord", "1.2", "1.2.1")
     assert series
     assert (series.metadata_key, series.metadata_instance_count, series.metadata_public_url) == (
@@ -229,7 +229,7 @@ def test_ready_only_while_nothing_newer_came() -> None:
     assert study
     assert (study.state, study.first_received_at_ms, study.last_received_at_ms) == ("receiving", 500, 1000)
     assert not writer.set_study_ready("nord", "9.9", 1000)
-    writer.set_series_metadata("nord", "9.9", "9.9", "metadata/x", 1, "https://x")
+    writer.set_series_metadata("nord", "9.9", "9.9", "metadata/x", 1, "https://x", "")
     assert reader.series("nord", "9.9", "9.9") is None
 
 

@@ -13,6 +13,7 @@ LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
 NEVER = {
     "index": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers"},
     "study_ready": {"numpy", "PIL", "chalice", "pynetdicom", "requests"},
+    "pack_series": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "rendered": {"chalice", "pynetdicom", "requests"},
 }
 
