@@ -24,7 +24,7 @@ from chalicelib.access.model import Role
 from chalicelib.archive import series_metadata
 from chalicelib.aws.cloudfront_url_signer import canned_policy
 from chalicelib.aws.lambda_renderer import LambdaRenderer
-from chalicelib.web import retrieving
+from chalicelib.web import retrieving, wado_rs_metadata
 from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
 from tests.http.dicomweb import RenderedFunction, archive, dicomweb_client, parts_of
@@ -273,7 +273,7 @@ def test_what_is_too_big_for_lambda_is_signed_for(
     assert get(f"{url}/frames/2", OHIF_FRAME).status_code == 200
     _, content, content_type = follow(get("/studies/1.2.3", 'multipart/related; type="application/dicom"'))
     assert [part for _, part in parts_of(content, content_type)] == [body]
-    monkeypatch.setattr(retrieving, "BUFFERED_BODY_LIMIT_BYTES", 100)
+    monkeypatch.setattr(wado_rs_metadata, "BUFFERED_BODY_LIMIT_BYTES", 100)
     _, content, content_type = follow(get("/studies/1.2.3/series/1.2.3.4/metadata"))
     assert content_type == "application/dicom+json"
     assert json.loads(content)[0]["00280008"]["Value"] == [3]

@@ -114,7 +114,7 @@ def test_every_queue_with_work_has_dead_letters_with_an_alarm(templates: Templat
         for queue in queues.values()
         if "RedrivePolicy" in queue["Properties"]
     }
-    assert len(dead) == 2
+    assert len(dead) == 3
     assert set(queues) == dead | {name for name, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
     watched = {
         dimension["Value"]["Fn::GetAtt"][0]
@@ -131,7 +131,7 @@ def test_a_queue_hides_messages_for_longer_than_its_function_may_take(templates:
     functions = dict(_resources(templates, "AWS::Lambda::Function"))
     queues = dict(_resources(templates, "AWS::SQS::Queue"))
     mappings = list(_resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert len(mappings) == 2
+    assert len(mappings) == 3
     for _, mapping in mappings:
         properties = mapping["Properties"]
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
