@@ -90,7 +90,7 @@ def redirect(body: Body) -> str:
     return wiring.object_url_signer().signed_url(object_of(wiring.object_store(), body))
 
 
-def main(count: int, series_count: int) -> None:
+def main(count: int = 1000, series_count: int = 2) -> None:
     """Print one line a step."""
     requests: Counter[str] = Counter()
     with running_emulator() as emulator:
@@ -134,4 +134,4 @@ def main(count: int, series_count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in (sys.argv[1:] + ["1000", "2"])[:2]))
+    main(*map(int, sys.argv[1:3]))

@@ -86,7 +86,9 @@ def answer_metadata(boundary: str, transfer_syntax_uids: Sequence[str]) -> dict[
 def stored_answer(objects: ObjectStore, key: str, etag: str, used_for_s: int) -> Pack | None:
     """A stored answer, unless it is gone or so old that it may go while a caller reads it."""
     head = objects.head(key)
-    if head is None or time.time() - head.last_modified_ms / 1000 > used_for_s:
+    if head is None or "boundary" not in head.metadata:
+        return None
+    if time.time() - head.last_modified_ms / 1000 > used_for_s:
         return None
     syntaxes = tuple(head.metadata["transfer-syntax-uids"].split(","))
     return Pack(key, head.size_bytes, etag, head.metadata["boundary"], syntaxes)

@@ -19,8 +19,8 @@ from chalicelib.dicom.media_types import ANY_SYNTAX, MediaRange, Representation,
 MOST_INSTANCES_AT_ONCE = 1000
 MOST_BYTES_AT_ONCE = 256 << 20
 """What has no pack and is bigger gets one before it is answered: a request ends after 29 s (docs/adr/0014)."""
-MOST_COPIED_BYTES = 64 << 30
-"""What S3 copies within a request when a study is assembled from packs."""
+MOST_COPIED_BYTES = 12 << 30
+"""What S3 copies within a request when a study is assembled from packs: some 100 MB/s a part, eight parts at once."""
 MOST_SERIES = 500
 _HEADS_AT_ONCE = 16
 
