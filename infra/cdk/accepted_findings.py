@@ -26,7 +26,7 @@ ACCEPTED = (
         "An access log would keep queries (patients' names) and signed URLs; API Gateway's has routes and statuses.",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|metadata|assembled|rejected|staging)/\*\]$",
+        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|metadata|assembled|packs|rejected|staging)/\*\]$",
         r"SansFilm(Archive|Ingest)/",
         "A prefix of the archive bucket is the narrowest resource there is for objects that do not exist yet.",
     ),
@@ -50,7 +50,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]$",
-        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|Api)/",
+        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Api)/",
         "X-Ray has no resources to name.",
     ),
     Accepted(
