@@ -62,7 +62,7 @@ class ObjectStore(Protocol):
         """Concatenate bytes and ranges of other objects into one object; return its size.
 
         Ranges of 5 MiB and more are copied by the service (UploadPartCopy), smaller ones pass through memory. With
-        `check` all of them do: it is asked for a digest-like object for each range, from several threads.
+        `check` all of them do: it is called for each range, from several threads, and sees what it is made of.
         """
 
     def stage(self) -> StagedUpload:

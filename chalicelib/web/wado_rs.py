@@ -29,7 +29,7 @@ def _answers() -> retrieve_series.Answers:
     return retrieve_series.Answers(wiring.index_reader(), wiring.object_store(), wiring.pack_queue(), base_url())
 
 
-@routes.route(STUDY, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
+@routes.route(STUDY, methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_whole_study(study: str) -> Response:
     """Retrieve Study."""
@@ -39,7 +39,7 @@ def retrieve_whole_study(study: str) -> Response:
     return deliver(request, body, REVALIDATED)
 
 
-@routes.route(SERIES, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
+@routes.route(SERIES, methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_whole_series(study: str, series: str) -> Response:
     """Retrieve Series."""
@@ -49,7 +49,7 @@ def retrieve_whole_series(study: str, series: str) -> Response:
     return deliver(request, body, REVALIDATED)
 
 
-@routes.route(INSTANCE, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
+@routes.route(INSTANCE, methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_instance(study: str, series: str, instance: str) -> Response:
     """Retrieve Instance."""
@@ -59,7 +59,7 @@ def retrieve_instance(study: str, series: str, instance: str) -> Response:
     return deliver(request, retrieve.retrieve_instance(reader, renderer, scope_of(request), uids, accept, base_url()))
 
 
-@routes.route(FRAMES, methods=["GET", "HEAD"], authorizer=sessions_authorizer)
+@routes.route(FRAMES, methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_frames(study: str, series: str, instance: str, frames: str) -> Response:
     """Retrieve Frames."""
@@ -70,7 +70,7 @@ def retrieve_frames(study: str, series: str, instance: str, frames: str) -> Resp
     return deliver(request, retrieve.retrieve_frames(reader, renderer, scope_of(request), uids, numbers, accept))
 
 
-@routes.route(INSTANCE + "/bulkdata/{path}", methods=["GET", "HEAD"], authorizer=sessions_authorizer)
+@routes.route(INSTANCE + "/bulkdata/{path}", methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def retrieve_bulk_data(study: str, series: str, instance: str, path: str) -> Response:
     """Retrieve Bulk Data."""
