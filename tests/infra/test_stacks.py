@@ -91,6 +91,7 @@ def test_the_archive_bucket_keeps_versions_under_its_own_key_and_forgets_what_is
     rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
     assert (rules["rejected"]["Prefix"], rules["rejected"]["ExpirationInDays"]) == ("rejected/", 30)
     assert (rules["assembled"]["Prefix"], rules["assembled"]["ExpirationInDays"]) == ("assembled/", 1)
+    assert (rules["packs"]["Prefix"], rules["packs"]["ExpirationInDays"]) == ("packs/", 7)
     assert rules["abort-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     # Nothing ever removes an instance.
     assert not [rule for rule in rules.values() if "archive/".startswith(rule.get("Prefix", "x"))]
@@ -160,7 +161,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 5
+    assert len(own) == 6
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -182,8 +183,9 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
     ("role", "forbidden"),
     [
         ("ApiAuthorizerRole", r"(s3|sqs|sns|lambda|secretsmanager):|kms:Sign|dynamodb:(Put|Update|Delete|Batch|Scan)"),
-        ("ApiHandlerRole", r"sns:|s3:Delete|sqs:(Send|Receive|Delete)|iam:"),
+        ("ApiHandlerRole", r"sns:|s3:Delete|sqs:(Receive|Delete)|iam:"),
         ("IndexInstanceRole", r"sns:|s3:Delete|lambda:|secretsmanager:|kms:Sign"),
+        ("PackSeriesRole", r"s3:Delete|dynamodb:(Put|Update|Delete)|lambda:|secretsmanager:|kms:Sign|sns:"),
         ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:|kms:Sign"),
         ("TaskTaskRole", r"sns:|sqs:|dynamodb:BatchWrite|kms:Sign"),
@@ -194,6 +196,16 @@ def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, 
         for action in _actions(statement):
             assert not re.match(forbidden, action), action
             assert action != "*"
+
+
+def test_the_api_asks_for_packs_and_for_nothing_else(templates: Templates) -> None:
+    (sending,) = [found for found in _policies_of(templates, "ApiHandlerRole") if "sqs:SendMessage" in _actions(found)]
+    assert sending["Resource"]["Fn::GetAtt"][0].startswith("PackQueue")
+
+
+def test_packs_are_written_and_read_beside_instances_that_are_read_only(templates: Templates) -> None:
+    written = [found for found in _policies_of(templates, "PackSeriesRole") if "s3:PutObject" in _actions(found)]
+    assert re.findall(r"/(\w+)/\*", json.dumps(written)) == ["packs"]
 
 
 def test_the_ingest_containers_write_instances_refused_bytes_and_staged_ones_only(templates: Templates) -> None:
@@ -228,7 +240,7 @@ def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) 
 
 def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
     (ledger,) = [name for name, _ in _resources(templates, "AWS::DynamoDB::Table") if "Ledger" in name]
-    for role in ("ApiHandlerRole", "StudyReadyRole", "IndexInstanceRole", "RenderedRole"):
+    for role in ("ApiHandlerRole", "StudyReadyRole", "PackSeriesRole", "IndexInstanceRole", "RenderedRole"):
         for statement in _policies_of(templates, role):
             if ledger in json.dumps(statement.get("Resource", "")):
                 assert not [action for action in _actions(statement) if re.search("Delete|BatchWrite", action)]
