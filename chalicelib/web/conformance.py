@@ -111,12 +111,19 @@ def returned_attributes() -> str:
 
 def limits() -> str:
     """Figures."""
-    from chalicelib.archive.retrieve import MAXIMUM_INSTANCES
+    from chalicelib.archive.pack import LARGEST_PACK_BYTES
+    from chalicelib.archive.retrieve import MAXIMUM_FRAMES
+    from chalicelib.archive.retrieve_series import MOST_BYTES_AT_ONCE, MOST_INSTANCES_AT_ONCE
     from chalicelib.archive.search import MAXIMUM_RESULTS
 
     rows = (
         ("Results of one search", MAXIMUM_RESULTS),
-        ("Instances of one retrieve, frames of one list", MAXIMUM_INSTANCES),
+        ("Frames of one list", MAXIMUM_FRAMES),
+        (
+            "Series or study that is answered before it is packed",
+            f"{MOST_BYTES_AT_ONCE} bytes, {MOST_INSTANCES_AT_ONCE} instances",
+        ),
+        ("Series or study of one answer", f"{LARGEST_PACK_BYTES} bytes"),
         ("Largest answer that is not a redirect", f"{BUFFERED_BODY_LIMIT_BYTES} bytes"),
     )
     return _table(("Limit", "Value"), rows)

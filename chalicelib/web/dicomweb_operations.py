@@ -127,13 +127,15 @@ _STUDY, _SERIES = "/studies/{study}", "/studies/{study}/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 _FRAMES = _INSTANCE + "/frames/{frames}"
 _STORE_TYPES = (*INSTANCE_TYPES, 'multipart/related; type="application/dicom+json"')
+_BYTES = (206, 307, 416)
+"""Of what is delivered whole, in part or by a redirect."""
 _STORED = (200, 202, 400, 406, 409, 411, 413, 415, 429)
 
 
 def _rendered(path: str, level: str) -> tuple[Operation, Operation]:
     return (
         _retrieve(f"{path}/rendered", f"Retrieve Rendered {level}", "10.4.1.1.3", RENDERED_TYPES, *RENDERING,
-                  statuses=(307,)),
+                  statuses=_BYTES),
         _retrieve(f"{path}/thumbnail", f"Retrieve {level} Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
     )  # fmt: skip
 
@@ -151,14 +153,14 @@ OPERATIONS: tuple[Operation, ...] = (
     _search("/series", "Search for Series"),
     _search("/studies/{study}/series/{series}/instances", "Search for Instances of a Series"),
     _search("/instances", "Search for Instances"),
-    _retrieve(_STUDY, "Retrieve Study", "10.4.1.1.1", MULTIPART_DICOM, statuses=(307, 413)),
-    _retrieve(_SERIES, "Retrieve Series", "10.4.1.1.1", MULTIPART_DICOM, statuses=(307, 413)),
-    _retrieve(_INSTANCE, "Retrieve Instance", "10.4.1.1.1", INSTANCE_TYPES, statuses=(307,)),
+    _retrieve(_STUDY, "Retrieve Study", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
+    _retrieve(_SERIES, "Retrieve Series", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
+    _retrieve(_INSTANCE, "Retrieve Instance", "10.4.1.1.1", INSTANCE_TYPES, statuses=_BYTES),
     _retrieve(_STUDY + "/metadata", "Retrieve Study Metadata", "10.4.1.1.2", DICOM_JSON, statuses=(307,)),
     _retrieve(_SERIES + "/metadata", "Retrieve Series Metadata", "10.4.1.1.2", DICOM_JSON, statuses=(307,)),
     _retrieve(_INSTANCE + "/metadata", "Retrieve Instance Metadata", "10.4.1.1.2", DICOM_JSON, statuses=(307,)),
-    _retrieve(_FRAMES, "Retrieve Frames", "10.4.1.1.6", FRAME_TYPES, statuses=(307,)),
-    _retrieve(_INSTANCE + "/bulkdata/{path}", "Retrieve Bulk Data", "10.4.1.1.5", BULK_DATA_TYPES, statuses=(307,)),
+    _retrieve(_FRAMES, "Retrieve Frames", "10.4.1.1.6", FRAME_TYPES, statuses=_BYTES),
+    _retrieve(_INSTANCE + "/bulkdata/{path}", "Retrieve Bulk Data", "10.4.1.1.5", BULK_DATA_TYPES, statuses=_BYTES),
     _retrieve(_STUDY + "/thumbnail", "Retrieve Study Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
     _retrieve(_SERIES + "/thumbnail", "Retrieve Series Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
     *_rendered(_INSTANCE, "Instance"),
@@ -170,7 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "9.4, 9.5",
         (*PICTURES, "application/pdf", "application/dicom"),
         URI_PARAMETERS,
-        (200, 304, 307, 400, 404, 406),
+        (200, 206, 304, 307, 400, 404, 406, 416),
     ),
     _store("/studies", "Store Instances"),
     _store("/studies/{study}", "Store Instances of a Study"),

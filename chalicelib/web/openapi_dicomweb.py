@@ -33,6 +33,7 @@ MATCHING_KEYS = {
 STATUSES = {
     200: "The representation",
     202: "Some instances were stored, others were not: the answer says which and why",
+    206: "The byte range that was asked for",
     304: "The caller has it already (If-None-Match)",
     307: "It lies at the signed address that Location names, for minutes",
     400: "The request is malformed; `detail` names the offending part",
@@ -42,12 +43,13 @@ STATUSES = {
     411: "The body has neither a length nor chunks",
     413: "Answering would read or return too much; `detail` says how to ask for less",
     415: "The payload is of none of the types that can be stored",
+    416: "The byte range begins behind the end",
     429: "Wait for the seconds that Retry-After names",
 }
 DEFAULTS = {
     "401": "No valid session",
     "403": "The session's role does not permit this",
-    "503": "A service that is needed did not answer; try again later",
+    "503": "A service that is needed did not answer, or the answer is being prepared; try again after Retry-After",
 }
 DICOM_JSON_SCHEMA = {"type": "array", "items": {"$ref": "#/components/schemas/DataSet"}}
 
