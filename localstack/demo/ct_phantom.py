@@ -55,11 +55,11 @@ class Series:
         return [self.corner_mm, self.corner_mm, -index * self.thickness_mm]
 
 
-def slices(exam: Exam, series: Series, planes: Iterable[Image]) -> Iterator[Dataset]:
-    """CT images from head to foot, feet away from the viewer (PatientPosition HFS); `planes` as of `anatomy`."""
+def slices(exam: Exam, series: Series, planes: Iterable[Image] = ()) -> Iterator[Dataset]:
+    """CT images from head to foot, feet away from the viewer (PatientPosition HFS); `planes` if drawn already."""
     generator = np.random.default_rng(series.seed)
     quantum = noise(generator, series.size, 6)
-    for index, plane in enumerate(planes):
+    for index, plane in enumerate(planes or anatomy(series)):
         shift = int(generator.integers(series.size))
         yield _ct_image(exam, series, index, plane + np.roll(quantum[index % len(quantum)], shift, axis=index % 2))
 

@@ -74,7 +74,7 @@ def _images(exam: Exam, today: date, state_dir: Path) -> Iterator[tuple[int, int
         return
     if exam.content in PHANTOMS:
         series, description = PHANTOMS[exam.content]
-        images = ct_phantom.slices(exam, series, ct_phantom.anatomy(series))
+        images = ct_phantom.slices(exam, series)
     elif exam.content == "mammography":
         description, images = "Mammographie 4 incidences", mammography.images(exam)
     else:
