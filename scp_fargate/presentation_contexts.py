@@ -74,7 +74,9 @@ def supported_contexts(
     transfer_syntaxes: dict[UID, list[UID]] = {}
     for context in requested:
         transfer_syntaxes.setdefault(context.abstract_syntax or UID(""), []).extend(context.transfer_syntax)
-    contexts = (_context(uid, syntaxes, services, uid in receives) for uid, syntaxes in transfer_syntaxes.items())
+    contexts = (
+        _context(uid, syntaxes, services, uid in receives) for uid, syntaxes in transfer_syntaxes.items() if syntaxes
+    )
     return [context for context in contexts if context is not None]
 
 

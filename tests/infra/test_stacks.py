@@ -218,7 +218,7 @@ def test_the_ingest_containers_write_instances_refused_bytes_and_staged_ones_onl
     assert sorted(re.search(r"/(\w+)/\*", text)[1] for text in written) == ["archive", "rejected", "staging"]  # type: ignore[index]
 
 
-def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitments_and_counts_of_echoes(
+def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitments_and_counts(
     templates: Templates,
 ) -> None:
     writing = [
@@ -227,8 +227,8 @@ def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitm
         if any(re.match(r"dynamodb:(Put|Update|Delete)", action) for action in _actions(statement))
     ]
     assert [statement["Condition"] for statement in writing] == [
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}}
-        for keys in ("STORAGE-COMMITMENT*", "ATTEMPTS#ECHO#*")
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
+        for keys in (["STORAGE-COMMITMENT*"], ["ATTEMPTS#ECHO#*", "ATTEMPTS#QUOTA#*"])
     ]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.presentation import PresentationContext
 
+from scp_fargate.application_entity import _configure_pynetdicom
 from scp_fargate.c_find import extensions, negotiate
 from scp_fargate.identifier import FIND_MODELS
 from scp_fargate.presentation_contexts import supported_contexts
 from tests.fuzz.messages import ASSOCIATION_REQUESTS
 
+_configure_pynetdicom()
 SEEDS = ASSOCIATION_REQUESTS
 EVERY_SERVICE = frozenset({"store", "query", "retrieve"})
 

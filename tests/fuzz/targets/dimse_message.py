@@ -8,9 +8,11 @@ from typing import Any
 
 from pynetdicom.pdu import P_DATA_TF
 
+from scp_fargate.application_entity import _configure_pynetdicom
 from scp_fargate.association import BoundedDimse, Memory
 from tests.fuzz.messages import MESSAGE_PDUS
 
+_configure_pynetdicom()
 SEEDS = MESSAGE_PDUS
 LONGEST_BYTES = 8192
 
