@@ -139,7 +139,8 @@ def check(mine: dict[str, Any], theirs: dict[str, Any], little_endian: bool) -> 
 
 
 def normal(attribute: dict[str, Any]) -> dict[str, Any]:
-    """Without what only pydicom keeps: padding within multi-valued attributes, "" for null (PS3.18 F.2.5)."""
+    """Without what only pydicom keeps: padding around values of several and around groups of a name, "" for null
+    (PS3.5 6.2, PS3.18 F.2.5)."""
     if "Value" not in attribute:
         return attribute
     return {**attribute, "Value": [_normal_value(value) for value in attribute["Value"]]}
@@ -147,7 +148,7 @@ def normal(attribute: dict[str, Any]) -> dict[str, Any]:
 
 def _normal_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {group: text for group, text in value.items() if text} or None
+        return {group: text.strip(" \0") for group, text in value.items() if text.strip(" \0")} or None
     return value.strip(" \0") or None if isinstance(value, str) else value
 
 
