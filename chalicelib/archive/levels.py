@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from chalicelib.archive.model import DicomJson
 
@@ -55,3 +56,16 @@ def text(dicom_json: DicomJson, tag: str) -> str:
     """First value of an attribute as text, `""` if absent."""
     values = dicom_json.get(tag, {}).get("Value") or [""]
     return str(values[0]) if values[0] is not None else ""
+
+
+def date_key(attributes: DicomJson, study_instance_uid: str) -> str:
+    """Order of studies by Study Date and Time, undated ones first; two studies never have the same.
+
+    >>> date_key({"00080020": {"vr": "DA", "Value": ["2024.03.01"]}}, "1.2")
+    '20240301#000000#1.2'
+    """
+    date = re.sub(r"[.\-/]", "", text(attributes, "00080020"))
+    time = re.sub(r"\D", "", text(attributes, "00080030").partition(".")[0])
+    if not re.fullmatch(r"[0-9]{8}", date):
+        date = "00000000"
+    return f"{date}#{time[:6].ljust(6, '0')}#{study_instance_uid}"

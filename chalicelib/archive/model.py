@@ -132,6 +132,21 @@ class StudyRecord:
 
 
 @dataclass(frozen=True)
+class Posting:
+    """A study as a term's list has it."""
+
+    date_key: str
+    """`levels.date_key` of the study."""
+    name: DicomJson | None = None
+    """Patient's Name by its groups where the list has it."""
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Which study."""
+        return self.date_key.split("#", 2)[2]
+
+
+@dataclass(frozen=True)
 class ObjectHead:
     """An object of the archive bucket."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from chalicelib.archive.model import (
     IndexedObject,
     InstanceRecord,
     ObjectHead,
+    Posting,
     RenderedBody,
     SeriesRecord,
     StudyRecord,
@@ -160,8 +161,8 @@ class IndexReader(Protocol):
     ) -> Iterator[InstanceRecord]:
         """The same without attributes, frame table and bulk data: where the instances are, and what they are."""
 
-    def studies_by_date(self, hospital: str, first: str, last: str) -> Iterator[StudyRecord]:
-        """Studies with first <= StudyDate <= last (DA, "" for open), newest first.
+    def studies_by_date(self, hospital: str, first: str, last: str, page: int = 100) -> Iterator[StudyRecord]:
+        """Studies with first <= StudyDate <= last (DA, "" for open), newest first, read by pages of that size.
 
         Undated studies come last, and only when `first` is "".
         """
@@ -172,11 +173,17 @@ class IndexReader(Protocol):
     def studies_by_accession_number(self, hospital: str, accession_number: str) -> Iterator[StudyRecord]:
         """Studies with exactly that Accession Number, newest first."""
 
-    def studies_by_name_token(self, hospital: str, prefix: str) -> Iterator[StudyRecord]:
-        """Studies of patients one of whose folded name components (`dicom.names.fold`) starts with `prefix`.
+    def postings(self, hospital: str, term: str, first: str, last: str, page: int = 100) -> Iterator[Posting]:
+        """Studies listed under a term (`search_terms`), by date as `studies_by_date`.
 
-        `prefix` has at least 3 characters. Ordered by component, then newest first; a study may come twice.
+        A list may name studies that are gone or do not have the term any more.
         """
+
+    def studies(self, hospital: str, study_instance_uids: Iterable[str], page: int = 100) -> Iterator[StudyRecord]:
+        """Studies in the order given, looked up by pages of that size; those that do not exist are left out."""
+
+    def studies_of_series(self, hospital: str, series_instance_uid: str) -> Iterator[str]:
+        """Study Instance UIDs of the studies that have a series of that UID."""
 
     def conflicts(self, hospital: str) -> Iterator[Mapping[str, str]]:
         """Quarantined instances: object_key, digest, reason, study, series, sop UIDs, received_at_ms."""

@@ -54,6 +54,18 @@ class Scope:
             or PatientRef(hospital, patient_id, issuer) in self.patients
         )
 
+    def within(self, hospital: str) -> Scope:
+        """What of it lies in one hospital's name space.
+
+        >>> Scope(hospitals=("nord", "sud")).within("sud")
+        Scope(hospitals=('sud',), patients=(), studies=())
+        """
+        return Scope(
+            tuple(each for each in self.hospitals if each == hospital),
+            tuple(patient for patient in self.patients if patient.hospital == hospital),
+            tuple(study for study in self.studies if study.hospital == hospital),
+        )
+
     def to_claims(self) -> dict[str, Any]:
         """Compact form carried by a session token."""
         claims: dict[str, Any] = {}

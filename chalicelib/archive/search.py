@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypeVar
 
-from chalicelib.archive import search_results
-from chalicelib.archive.model import DicomJson, StudyRecord
+from chalicelib.archive import search_access, search_results
+from chalicelib.archive.model import DicomJson, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
+from chalicelib.archive.search_access import Budget, uid_list
 from chalicelib.archive.search_results import Level, level_of
-from chalicelib.dicom.matching import Condition, name_words, range_bounds
-from chalicelib.dicom.names import TOKEN_LENGTH, fold
-from chalicelib.errors import BadRequest, TooMuch
+from chalicelib.dicom.matching import Condition
+from chalicelib.errors import BadRequest
 
 MAXIMUM_RESULTS = 1000
 """Results per answer; a Warning tells the caller that there are more (PS3.18 8.3.4.4.1)."""
-MAXIMUM_STUDIES_READ = 5000
-"""Studies that one search may read from the index."""
 MAXIMUM_INSTANCES_READ = 20_000
-NAME_PREFIX_LENGTH = 3
-"""Shortest beginning of a name that the index can look up."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +33,8 @@ class SearchRequest:
     include_all: bool = False
     limit: int = MAXIMUM_RESULTS
     offset: int = 0
+    names_hospital: bool = False
+    """Retrieve URLs say whose study it is: of several hospitals, two may have the same UIDs (D3)."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +44,6 @@ class SearchResult:
     matches: list[DicomJson] = field(default_factory=list)
     is_complete: bool = True
     """False when more matches exist after those returned."""
-
-
-@dataclass
-class _Budget:
-    """Counts what a search reads, so that it stops before it reads too much."""
-
-    left: int
-    what: str
-
-    def spend(self, items: Iterable[T]) -> Iterator[T]:
-        for item in items:
-            if self.left == 0:
-                raise TooMuch(
-                    f"Answering would read too many {self.what}. Narrow the search by StudyDate, PatientID, "
-                    f"AccessionNumber, StudyInstanceUID or at least {NAME_PREFIX_LENGTH} letters of PatientName."
-                )
-            self.left -= 1
-            yield item
 
 
 def _most_read(maximum: int, limit: int) -> int:
@@ -81,6 +56,7 @@ def search(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: 
 
     `base_url` is the DICOMweb base, for Retrieve URL. Raises as `find`.
     """
+    request = replace(request, names_hospital=len(scope.candidate_hospitals()) > 1)
     matches = find(reader, scope, request, base_url)
     page = list(islice(matches, request.offset, request.offset + request.limit + 1))
     return SearchResult(page[: request.limit], len(page) <= request.limit)
@@ -115,7 +91,8 @@ def find_studies(reader: IndexReader, scope: Scope, request: SearchRequest) -> I
 def _matching_studies(
     reader: IndexReader, scope: Scope, request: SearchRequest, by_level: dict[Level, list[Condition]]
 ) -> Iterator[StudyRecord]:
-    candidates = _candidate_studies(reader, scope, request)
+    maximum_read = _most_read(search_access.MAXIMUM_STUDIES_READ, request.limit)
+    candidates = search_access.candidate_studies(reader, scope, request, maximum_read)
     return (study for study in candidates if _all_match(by_level[Level.STUDY], _row(study)))
 
 
@@ -140,108 +117,6 @@ def _split_conditions(request: SearchRequest) -> dict[Level, list[Condition]]:
     return split
 
 
-# Access path to studies -------------------------------------------------------------------------------------------
-
-
-def _candidate_studies(reader: IndexReader, scope: Scope, request: SearchRequest) -> Iterator[StudyRecord]:
-    """Visible studies that may match, newest first, each once, by the cheapest access path that the request allows."""
-    budget = _Budget(_most_read(MAXIMUM_STUDIES_READ, request.limit), "studies")
-    path = _access_path(reader, request)
-    sources = [
-        budget.spend(path(hospital) if hospital in scope.hospitals else _granted(reader, scope, hospital))
-        for hospital in scope.candidate_hospitals()
-    ]
-    seen: set[tuple[str, str]] = set()
-    for study in heapq.merge(*sources, key=_newest_first, reverse=True):
-        name = (study.hospital, study.study_instance_uid)
-        visible = scope.permits(*name, study.value("00100020"), study.value("00100021"))
-        if visible and name not in seen and request.study_instance_uid in ("", study.study_instance_uid):
-            seen.add(name)
-            yield study
-
-
-def _newest_first(study: StudyRecord) -> tuple[str, str, str]:
-    return (study.value("00080020"), study.value("00080030"), study.study_instance_uid)
-
-
-def _sorted(studies: Iterable[StudyRecord]) -> Iterator[StudyRecord]:
-    return iter(sorted(studies, key=_newest_first, reverse=True))
-
-
-def _granted(reader: IndexReader, scope: Scope, hospital: str) -> Iterator[StudyRecord]:
-    """Studies of the patients, and the single studies, that the scope names at a hospital."""
-    studies = [
-        study
-        for patient in scope.patients
-        if patient.hospital == hospital
-        for study in reader.studies_by_patient_id(hospital, patient.patient_id)
-    ]
-    named = (reader.study(hospital, s.study_instance_uid) for s in scope.studies if s.hospital == hospital)
-    return _sorted([*studies, *(study for study in named if study)])
-
-
-def _access_path(reader: IndexReader, request: SearchRequest) -> Callable[[str], Iterator[StudyRecord]]:
-    exact = {c.path[0].keyword: c.text for c in request.conditions if len(c.path) == 1 and not c.is_universal}
-    uids = _study_instance_uids(request, exact)
-    if uids is not None:
-        wanted = uids
-        return lambda hospital: _sorted(s for uid in wanted if (s := reader.study(hospital, uid)))
-    for keyword, look_up in (
-        ("PatientID", reader.studies_by_patient_id),
-        ("AccessionNumber", reader.studies_by_accession_number),
-    ):
-        value = exact.get(keyword, "").strip()
-        if value and not set(value) & set("*?"):
-            return partial(_with_value, look_up, value)
-    first, last = range_bounds("DA", exact["StudyDate"]) if "StudyDate" in exact else ("", "")
-    prefix = _name_prefix(request)
-    if prefix and not (first and first == last):
-        budget = _Budget(MAXIMUM_STUDIES_READ, "studies of that name")
-        return lambda hospital: _sorted(budget.spend(reader.studies_by_name_token(hospital, prefix)))
-    first_date, last_date = first and first.ljust(8, "0"), last and last.ljust(8, "9")
-    return lambda hospital: reader.studies_by_date(hospital, first_date, last_date)
-
-
-def _with_value(
-    look_up: Callable[[str, str], Iterator[StudyRecord]], value: str, hospital: str
-) -> Iterator[StudyRecord]:
-    return look_up(hospital, value)
-
-
-def _study_instance_uids(request: SearchRequest, exact: dict[str, str]) -> list[str] | None:
-    if request.study_instance_uid:
-        return [request.study_instance_uid]
-    text = exact.get("StudyInstanceUID")
-    if text is None:
-        return None
-    uids = list(dict.fromkeys(uid.strip() for uid in text.replace("\\", ",").split(",") if uid.strip()))
-    if len(uids) > MAXIMUM_RESULTS:
-        raise TooMuch(f"A search names at most {MAXIMUM_RESULTS} Study Instance UIDs.")
-    return uids
-
-
-def _name_prefix(request: SearchRequest) -> str:
-    """The longest beginning of a name component that the condition on Patient's Name requires, "" if too short."""
-    for condition in request.conditions:
-        if condition.path[0].keyword == "PatientName" and not condition.is_universal:
-            words = name_words(condition.text) if condition.fuzzy else required_beginnings(condition.text)
-            prefix = max(words, key=len, default="")[:TOKEN_LENGTH]
-            return prefix if len(prefix) >= NAME_PREFIX_LENGTH else ""
-    return ""
-
-
-def required_beginnings(text: str) -> list[str]:
-    """Folded beginnings that the components of a name must have to match a key: each up to its first wildcard.
-
-    Nothing after `*` counts, which may run over the end of a component.
-
-    >>> required_beginnings("Le Goff^J?an^*x")
-    ['LEGOFF', 'J', '']
-    """
-    group = next((group for group in text.split("=") if group), "")
-    return [fold(component.split("?")[0]) for component in group.split("*")[0].split("^")]
-
-
 # Levels below -----------------------------------------------------------------------------------------------------
 
 
@@ -252,9 +127,9 @@ def _series(
     conditions: Sequence[Condition],
     base_url: str,
 ) -> Iterator[DicomJson]:
-    budget = _Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "series")
+    budget = Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "series")
     for study in studies:
-        for series in budget.spend(reader.series_of_study(study.hospital, study.study_instance_uid)):
+        for series in budget.spend(_series_of(reader, study, request)):
             if _all_match(conditions, search_results.series_attributes(series)):
                 yield search_results.series_result(study, series, request, base_url)
 
@@ -266,14 +141,48 @@ def _instances(
     by_level: dict[Level, list[Condition]],
     base_url: str,
 ) -> Iterator[DicomJson]:
-    budget = _Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "instances")
+    budget = Budget(_most_read(MAXIMUM_INSTANCES_READ, request.limit), "instances")
+    named = _named(request, "SOPInstanceUID")
     for study in studies:
-        for series in reader.series_of_study(study.hospital, study.study_instance_uid):
-            if request.series_instance_uid not in ("", series.series_instance_uid):
+        located = _located(reader, study, named)
+        for series in _series_of(reader, study, request):
+            if located is not None and series.series_instance_uid not in located:
                 continue
             if not _all_match(by_level[Level.SERIES], search_results.series_attributes(series)):
                 continue
-            records = reader.instances_of_series(study.hospital, study.study_instance_uid, series.series_instance_uid)
+            where = (series.hospital, series.study_instance_uid, series.series_instance_uid)
+            if located is None:
+                records = reader.instances_of_series(*where)
+            else:
+                found = (reader.instance(*where, uid) for uid in located[series.series_instance_uid])
+                records = (record for record in found if record)
             for record in budget.spend(records):
                 if _all_match(by_level[Level.INSTANCE], record.dicom_json):
                     yield search_results.instance_result(study, series, record, request, base_url)
+
+
+def _located(reader: IndexReader, study: StudyRecord, named: list[str] | None) -> dict[str, list[str]] | None:
+    """Series of a study to the SOP Instance UIDs in it that a request names; None if it names none."""
+    if named is None:
+        return None
+    located: dict[str, list[str]] = {}
+    for uid, found in sorted(reader.objects_of_instances(study.hospital, named).items()):
+        if found.keys.study_instance_uid == study.study_instance_uid:
+            located.setdefault(found.keys.series_instance_uid, []).append(uid)
+    return located
+
+
+def _named(request: SearchRequest, keyword: str) -> list[str] | None:
+    """UIDs by which the request names series or instances, None if it does not."""
+    keys = (c.text for c in request.conditions if len(c.path) == 1 and c.path[0].keyword == keyword and c.text)
+    return uid_list(next(keys, None))
+
+
+def _series_of(reader: IndexReader, study: StudyRecord, request: SearchRequest) -> Iterator[SeriesRecord]:
+    """Series of a study that a request names, all if it names none, by Series Instance UID."""
+    parent = [request.series_instance_uid] if request.series_instance_uid else None
+    named = parent or _named(request, "SeriesInstanceUID")
+    if named is None:
+        return reader.series_of_study(study.hospital, study.study_instance_uid)
+    found = (reader.series(study.hospital, study.study_instance_uid, uid) for uid in sorted(named))
+    return (series for series in found if series)

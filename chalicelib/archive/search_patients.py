@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from chalicelib.archive.model import DicomJson, StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
-from chalicelib.archive.search import SearchRequest, find_studies
+from chalicelib.archive.search import SearchRequest, SearchResult, find_studies
 from chalicelib.archive.search_results import Level, element
+from chalicelib.errors import BadRequest
 
-PATIENT_ID, ISSUER = "00100020", "00100021"
+CHARACTER_SET, PATIENT_ID, ISSUER = "00080005", "00100020", "00100021"
 PATIENT_TAGS = frozenset(
     {"00100010", PATIENT_ID, ISSUER, "00100022", "00100024", "00100030", "00100032", "00100040", "00101001", "00102160",
      "00104000"}
@@ -19,6 +21,23 @@ PATIENT_TAGS = frozenset(
 """Attributes of the patient that rows of studies hold."""
 PATIENT_COUNTS = ("00201200", "00201202", "00201204")
 """Number of Patient Related Studies, Series, Instances."""
+
+
+def search_patients(reader: IndexReader, scope: Scope, request: SearchRequest) -> SearchResult:
+    """A page of the patients that match, as `search.search`.
+
+    Raises
+    ------
+    BadRequest
+        If a condition is not on an attribute of the patient.
+    """
+    for condition in request.conditions:
+        if condition.tag not in PATIENT_TAGS:
+            name = condition.path[0].keyword or condition.tag
+            raise BadRequest(f"{name} cannot be matched in a search for patients.")
+    found = islice(find_patients(reader, scope, request), request.offset, request.offset + request.limit + 1)
+    page = [dict(sorted({**match, CHARACTER_SET: element("CS", "ISO_IR 192")}.items())) for match in found]
+    return SearchResult(page[: request.limit], len(page) <= request.limit)
 
 
 def find_patients(reader: IndexReader, scope: Scope, request: SearchRequest) -> Iterator[DicomJson]:

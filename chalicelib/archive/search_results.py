@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from chalicelib.archive.levels import SERIES_TAGS, STUDY_TAGS
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
@@ -67,6 +68,10 @@ def series_url(base_url: str, study_instance_uid: str, series_instance_uid: str)
     return f"{study_url(base_url, study_instance_uid)}/series/{series_instance_uid}"
 
 
+def _retrieve_url(study: StudyRecord, request: SearchRequest, url: str) -> DicomJson:
+    return element("UR", f"{url}?hospital={quote(study.hospital)}" if request.names_hospital else url)
+
+
 def study_attributes(study: StudyRecord) -> DicomJson:
     """Everything that a study can be matched against."""
     return {
@@ -107,14 +112,15 @@ def _returned(dataset: DicomJson, defaults: tuple[str, ...], request: SearchRequ
 def study_result(study: StudyRecord, request: SearchRequest, base_url: str) -> DicomJson:
     """A study as a search returns it."""
     dataset = study_attributes(study)
-    dataset[RETRIEVE_URL] = element("UR", study_url(base_url, study.study_instance_uid))
+    dataset[RETRIEVE_URL] = _retrieve_url(study, request, study_url(base_url, study.study_instance_uid))
     return _returned(dataset, STUDY_DEFAULTS, request)
 
 
 def series_result(study: StudyRecord, series: SeriesRecord, request: SearchRequest, base_url: str) -> DicomJson:
     """A series as a search returns it; with its study's attributes when no study was named (10.6.3.3.2)."""
     dataset = study_attributes(study) | series_attributes(series)
-    dataset[RETRIEVE_URL] = element("UR", series_url(base_url, study.study_instance_uid, series.series_instance_uid))
+    url = series_url(base_url, study.study_instance_uid, series.series_instance_uid)
+    dataset[RETRIEVE_URL] = _retrieve_url(study, request, url)
     defaults = SERIES_DEFAULTS if request.study_instance_uid else (*STUDY_DEFAULTS, *SERIES_DEFAULTS)
     return _returned(dataset, defaults, request)
 
@@ -127,7 +133,7 @@ def instance_result(
     dataset = study_attributes(study) | series_attributes(series) | record.dicom_json
     dataset["00080005"] = element("CS", "ISO_IR 192")
     parent = series_url(base_url, keys.study_instance_uid, keys.series_instance_uid)
-    dataset[RETRIEVE_URL] = element("UR", f"{parent}/instances/{keys.sop_instance_uid}")
+    dataset[RETRIEVE_URL] = _retrieve_url(study, request, f"{parent}/instances/{keys.sop_instance_uid}")
     defaults: tuple[str, ...] = INSTANCE_DEFAULTS
     if not request.series_instance_uid:
         defaults = (*SERIES_DEFAULTS, *defaults)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
 from chalicelib.dicom.uid import is_valid
-from chalicelib.errors import BadRequest, NotFound
+from chalicelib.errors import BadRequest, Conflict, NotFound
 
 PATIENT_ID = "00100020"
 ISSUER_OF_PATIENT_ID = "00100021"
+
+T = TypeVar("T")
 
 
 def _check_uids(*uids: str) -> None:
@@ -24,34 +28,53 @@ def _first_value(dataset: DicomJson, tag: str) -> str:
     return str(values[0])
 
 
+def _only(found: Iterable[T | None], hospital_of: Callable[[T], str], what: str) -> T:
+    """What one hospital of the scope has.
+
+    Raises
+    ------
+    NotFound
+        If none has it.
+    Conflict
+        If several do, which they may (D3): the caller says whose is meant.
+    """
+    visible = [each for each in found if each is not None]
+    if not visible:
+        raise NotFound(f"There is no such {what}.")
+    if len(visible) > 1:
+        hospitals = ", ".join(sorted(map(hospital_of, visible)))
+        raise Conflict(f"Several hospitals have that {what}: name one of {hospitals} by the query parameter hospital.")
+    return visible[0]
+
+
 def visible_study(reader: IndexReader, scope: Scope, study_instance_uid: str) -> StudyRecord:
-    """A study of the first of the scope's hospitals that has it and where the scope permits it.
+    """The study of that hospital of the scope which has it, where the scope permits it.
 
     Raises
     ------
     NotFound
         If there is none, or none that may be seen: callers cannot tell the two apart.
+    Conflict
+        If several hospitals have one that may be seen.
     BadRequest
         If the UID is malformed.
     """
     _check_uids(study_instance_uid)
-    for hospital in scope.candidate_hospitals():
-        study = reader.study(hospital, study_instance_uid)
-        if study and scope.permits(
-            hospital, study_instance_uid, study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)
-        ):
-            return study
-    raise NotFound("There is no such study.")
+    found = (_permitted(reader, scope, hospital, study_instance_uid) for hospital in scope.candidate_hospitals())
+    return _only(found, lambda study: study.hospital, "study")
 
 
-def _study_is_visible(reader: IndexReader, scope: Scope, hospital: str, study_instance_uid: str) -> bool:
-    """Whether a study may be seen: its own row decides for all that is in it; a whole hospital needs no look."""
-    if hospital in scope.hospitals:
-        return True
+def _permitted(reader: IndexReader, scope: Scope, hospital: str, study_instance_uid: str) -> StudyRecord | None:
     study = reader.study(hospital, study_instance_uid)
-    return study is not None and scope.permits(
-        hospital, study_instance_uid, study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)
-    )
+    ids = (study.value(PATIENT_ID), study.value(ISSUER_OF_PATIENT_ID)) if study else ("", "")
+    return study if study and scope.permits(hospital, study_instance_uid, *ids) else None
+
+
+def _hospitals(reader: IndexReader, scope: Scope, study_instance_uid: str) -> Iterator[str]:
+    """Hospitals where a study may be seen: its own row decides for all in it; a whole hospital needs no look."""
+    for hospital in scope.candidate_hospitals():
+        if hospital in scope.hospitals or _permitted(reader, scope, hospital, study_instance_uid):
+            yield hospital
 
 
 def visible_series(
@@ -59,27 +82,22 @@ def visible_series(
 ) -> SeriesRecord:
     """A series of a visible study; raises as `visible_study`."""
     _check_uids(study_instance_uid, series_instance_uid)
-    for hospital in scope.candidate_hospitals():
-        if not _study_is_visible(reader, scope, hospital, study_instance_uid):
-            continue
-        series = reader.series(hospital, study_instance_uid, series_instance_uid)
-        if series:
-            return series
-    raise NotFound("There is no such series.")
+    hospitals = _hospitals(reader, scope, study_instance_uid)
+    found = (reader.series(hospital, study_instance_uid, series_instance_uid) for hospital in hospitals)
+    return _only(found, lambda series: series.hospital, "series")
 
 
 def visible_instance(
     reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
 ) -> InstanceRecord:
-    """An instance by one read of the index, two where the scope is of patients; raises as `visible_study`."""
-    _check_uids(study_instance_uid, series_instance_uid, sop_instance_uid)
-    for hospital in scope.candidate_hospitals():
-        if not _study_is_visible(reader, scope, hospital, study_instance_uid):
-            continue
-        record = reader.instance(hospital, study_instance_uid, series_instance_uid, sop_instance_uid)
-        if record:
-            return record
-    raise NotFound("There is no such instance.")
+    """An instance by one read of the index for each hospital of the scope, two where it is of patients.
+
+    Raises as `visible_study`.
+    """
+    uids = (study_instance_uid, series_instance_uid, sop_instance_uid)
+    _check_uids(*uids)
+    found = (reader.instance(hospital, *uids) for hospital in _hospitals(reader, scope, study_instance_uid))
+    return _only(found, lambda record: record.keys.hospital, "instance")
 
 
 def representative_instance(

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.archive.model import IndexedObject, InstanceRecord, SeriesRecord, StudyRecord
+from chalicelib.archive.model import IndexedObject, InstanceRecord, Posting, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.aws import index_items as shape
 from chalicelib.aws.dynamodb_requests import batch_get, beginning_with, call, query
+from chalicelib.aws.index_postings import posting, series_locator_pk, term_pk
 from chalicelib.aws.tables import BY_ACCESSION, BY_DATE, BY_PATIENT, CONFLICTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-STUDIES_PER_PAGE = 100
+PAGE = 100
 """Studies read ahead of what a caller takes: a worklist page and its filter rarely need more."""
 
 
@@ -84,22 +85,10 @@ class DynamoDBIndexReader:
         items = [*self._beginning_with(pk, "INSTANCE#", "object_key"), *self._beginning_with(pk, "CONFLICT#")]
         return {item["object_key"]["S"] for item in items}
 
-    def studies_by_date(self, hospital: str, first: str, last: str) -> Iterator[StudyRecord]:
+    def studies_by_date(self, hospital: str, first: str, last: str, page: int = PAGE) -> Iterator[StudyRecord]:
         """Studies with first <= StudyDate <= last (DA, "" for open), newest first; see `archive.ports.IndexReader`."""
-        items = query(
-            self._client,
-            TableName=self._table,
-            IndexName=BY_DATE,
-            KeyConditionExpression="gsi1pk = :pk AND date_key BETWEEN :first AND :last",
-            ExpressionAttributeValues={
-                ":pk": {"S": shape.by_date_pk(hospital)},
-                ":first": {"S": first or "00000000"},
-                ":last": {"S": f"{last or '99999999'}#~"},
-            },
-            ScanIndexForward=False,
-            Limit=STUDIES_PER_PAGE,
-        )
-        return map(shape.study_record, items)
+        pk, index = shape.by_date_pk(hospital), {"IndexName": BY_DATE}
+        return map(shape.study_record, self._between(("gsi1pk", "date_key"), pk, (first, last), page, **index))
 
     def studies_by_patient_id(self, hospital: str, patient_id: str) -> Iterator[StudyRecord]:
         """Studies with exactly that Patient ID, newest first."""
@@ -110,11 +99,18 @@ class DynamoDBIndexReader:
         pk = shape.by_accession_pk(hospital, accession_number)
         return self._listed(BY_ACCESSION, "gsi3pk", pk)
 
-    def studies_by_name_token(self, hospital: str, prefix: str) -> Iterator[StudyRecord]:
-        """Studies by a folded name component's beginning; a prefix of fewer than 3 characters finds only itself."""
-        beginning = prefix if len(prefix) >= 3 else f"{prefix}#"
-        tokens = self._beginning_with(shape.name_token_pk(hospital, prefix), beginning, limit=STUDIES_PER_PAGE)
-        return self._studies(shape.study_pk(hospital, token["study_instance_uid"]["S"]) for token in tokens)
+    def postings(self, hospital: str, term: str, first: str, last: str, page: int = PAGE) -> Iterator[Posting]:
+        """Studies listed under a term, newest first."""
+        return map(posting, self._between(("pk", "sk"), term_pk(hospital, term), (first, last), page))
+
+    def studies(self, hospital: str, study_instance_uids: Iterable[str], page: int = PAGE) -> Iterator[StudyRecord]:
+        """Studies in the order given; those that do not exist are left out."""
+        return self._studies((shape.study_pk(hospital, uid) for uid in study_instance_uids), page)
+
+    def studies_of_series(self, hospital: str, series_instance_uid: str) -> Iterator[str]:
+        """Study Instance UIDs of the studies that have a series of that UID."""
+        items = self._beginning_with(series_locator_pk(hospital, series_instance_uid), "")
+        return (item["sk"]["S"] for item in items)
 
     def conflicts(self, hospital: str) -> Iterator[Mapping[str, str]]:
         """Quarantined instances, newest first."""
@@ -127,6 +123,25 @@ class DynamoDBIndexReader:
             ScanIndexForward=False,
         )
         return map(shape.conflict_mapping, items)
+
+    def _between(
+        self, names: tuple[str, str], pk: str, dates: tuple[str, str], page: int, **more: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Items by (partition key, sort key), the latter a `levels.date_key` within the dates, newest first."""
+        first, last = dates
+        return query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression=f"{names[0]} = :pk AND {names[1]} BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": pk},
+                ":first": {"S": first or "00000000"},
+                ":last": {"S": f"{last or '99999999'}#~"},
+            },
+            ScanIndexForward=False,
+            Limit=page,
+            **more,
+        )
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
         answer: dict[str, Any] = call(
@@ -149,7 +164,7 @@ class DynamoDBIndexReader:
             KeyConditionExpression=f"{partition_key} = :pk",
             ExpressionAttributeValues={":pk": {"S": pk}},
             ScanIndexForward=False,
-            Limit=STUDIES_PER_PAGE,
+            Limit=PAGE,
         )
         for item in items:
             if "attributes" in item:
@@ -157,14 +172,14 @@ class DynamoDBIndexReader:
             else:
                 yield from self._studies([item["pk"]["S"]])
 
-    def _studies(self, pks: Iterable[str]) -> Iterator[StudyRecord]:
+    def _studies(self, pks: Iterable[str], page: int = PAGE) -> Iterator[StudyRecord]:
         """Studies in the order given; those that are gone by now are left out."""
         pks = iter(pks)
-        while page := list(islice(pks, STUDIES_PER_PAGE)):
-            distinct = [shape.key(pk, "STUDY") for pk in dict.fromkeys(page)]
+        while some := list(islice(pks, min(page, PAGE))):
+            distinct = [shape.key(pk, "STUDY") for pk in dict.fromkeys(some)]
             found = batch_get(self._client, self._table, distinct, consistent=False)
             by_pk = {item["pk"]["S"]: item for item in found}
-            yield from (shape.study_record(by_pk[pk]) for pk in page if "attributes" in by_pk.get(pk, ()))
+            yield from (shape.study_record(by_pk[pk]) for pk in some if "attributes" in by_pk.get(pk, ()))
 
     def _instance_record(self, item: dict[str, Any]) -> InstanceRecord:
         spilled = self._objects.read(item["body_key"]["S"]) if "body_key" in item else None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INSTANCES_PER_TRANSACTION = 38
-"""Two items each, and room for study, series and name tokens."""
+"""Two items each, and room for study and series; a new study with its postings takes two transactions."""
 MEMBERS_PER_TRANSACTION = 100
 BODY_BYTES_PER_TRANSACTION = 3_000_000
 """A transaction may have 4 MB."""
@@ -83,8 +83,18 @@ class DynamoDBIndexWriter:
             except TransactionCancelled:
                 pause(attempt)
             else:
+                self._tidy(transaction.housekeeping(plan, self._table))
                 return plan.outcomes
         raise errors.Unavailable("Too many writers compete for one study.")
+
+    def _tidy(self, members: list[dict[str, Any]]) -> None:
+        """Remove obsolete postings unless the study changed meanwhile; they mislead nobody."""
+        if not members:
+            return
+        try:
+            call(self._client.transact_write_items, TransactItems=members)
+        except (TransactionCancelled, errors.Unavailable):
+            return
 
     def _read(self, records: Sequence[InstanceRecord]) -> transaction.Current:
         keys = records[0].keys

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.archive.levels import text
 from chalicelib.archive.model import (
-    DicomJson,
     FrameTable,
     IndexedObject,
     InstanceKeys,
@@ -20,17 +17,14 @@ from chalicelib.archive.model import (
     SeriesRecord,
     StudyRecord,
 )
-from chalicelib.dicom import names
 
 Item = dict[str, Any]
 """Attributes of an item as DynamoDB's low-level API has them: {"pk": {"S": ...}, ...}."""
 
 LARGEST_BODY_BYTES = 350_000
 """An item may have 400 KB; bigger bodies are spilled to the archive bucket."""
-LARGEST_NAME_TOKENS = 20
 PREBUILT = ("metadata_key", "metadata_instance_count", "metadata_public_url", "representative_sop_instance_uid")
 """What a series item holds that was derived from its instances once they were quiet."""
-_NEWEST_FIRST = str.maketrans("0123456789", "9876543210")
 
 
 def study_pk(hospital: str, study_instance_uid: str) -> str:
@@ -97,12 +91,12 @@ def by_date_pk(hospital: str) -> str:
 
 def by_patient_pk(hospital: str, patient_id: str) -> str:
     """Partition of GSI `by-patient`."""
-    return f"H#{hospital}#P#{_bounded(patient_id)}"
+    return f"H#{hospital}#P#{bounded(patient_id)}"
 
 
 def by_accession_pk(hospital: str, accession_number: str) -> str:
     """Partition of GSI `by-accession`."""
-    return f"H#{hospital}#A#{_bounded(accession_number)}"
+    return f"H#{hospital}#A#{bounded(accession_number)}"
 
 
 def conflicts_pk(hospital: str) -> str:
@@ -110,43 +104,9 @@ def conflicts_pk(hospital: str) -> str:
     return f"H#{hospital}#CONFLICT"
 
 
-def name_token_pk(hospital: str, token: str) -> str:
-    """Partition of name tokens that begin alike."""
-    return f"H#{hospital}#N#{token[:3]}"
-
-
-def _bounded(value: str) -> str:
+def bounded(value: str) -> str:
     """A value as part of a key (2 KB at most), by its digest where the sender ignored the length limit of its VR."""
     return value if len(value) <= 256 else "sha256:" + hashlib.sha256(value.encode()).hexdigest()
-
-
-def date_key(attributes: DicomJson, study_instance_uid: str) -> str:
-    """Sort key by Study Date and Time.
-
-    >>> date_key({"00080020": {"vr": "DA", "Value": ["2024.03.01"]}}, "1.2")
-    '20240301#000000#1.2'
-    """
-    date = re.sub(r"[.\-/]", "", text(attributes, "00080020"))
-    time = re.sub(r"\D", "", text(attributes, "00080030").partition(".")[0])
-    if not re.fullmatch(r"[0-9]{8}", date):
-        date = "00000000"
-    return f"{date}#{time[:6].ljust(6, '0')}#{study_instance_uid}"
-
-
-def name_tokens(attributes: DicomJson) -> tuple[str, ...]:
-    """Folded components of Patient's Name by which a study is found."""
-    values = attributes.get("00100010", {}).get("Value") or ()
-    return names.tokens(value for value in values if isinstance(value, dict))[:LARGEST_NAME_TOKENS]
-
-
-def name_token_item(hospital: str, study_instance_uid: str, token: str, study_date_key: str) -> Item:
-    """Item that leads from a name token to a study; within a token the newest study comes first."""
-    date, time, _ = study_date_key.split("#", 2)
-    newest_first = f"{date}#{time}".translate(_NEWEST_FIRST)
-    return {
-        **key(name_token_pk(hospital, token), f"{token}#{newest_first}#{study_instance_uid}"),
-        "study_instance_uid": {"S": study_instance_uid},
-    }
 
 
 def pack(value: Any) -> bytes:

@@ -12,11 +12,14 @@ from chalicelib.archive.levels import SERIES_TAGS, STUDY_TAGS, fill, select, tex
 from chalicelib.archive.model import DicomJson, InstanceRecord
 from chalicelib.aws import index_items as shape
 from chalicelib.aws.index_items import Item
+from chalicelib.aws.index_postings import posting_items, series_locator
 from chalicelib.aws.index_transaction import (
     MODALITY,
     first_revision,
     known_attributes,
-    name_token_writes,
+    modalities_of,
+    obsolete,
+    removal,
     set_study_attributes,
 )
 from chalicelib.aws.update_expression import Update, number
@@ -145,16 +148,19 @@ def level_writes(levels: Levels, table: str) -> Iterator[list[dict[str, Any]]]:
         item, level = levels.series_items.get(series_instance_uid), levels.series.get(series_instance_uid)
         series_key = shape.key(pk, shape.series_sk(series_instance_uid))
         update = _comparing(item, ("revision", "instance_count"))
+        locator = series_locator(levels.hospital, levels.study_instance_uid, series_instance_uid)
         if level:
             update.set("attributes", {"B": shape.pack(level.attributes())})
-            _set_counts(update, item, {"instance_count": level.instance_count, "size_bytes": level.size_bytes})
+            counts = {"instance_count": level.instance_count, "size_bytes": level.size_bytes}
+            _set_counts(update, counts, _next_revision(item))
             # Prebuilt from what the instances said before.
             update.remove(*shape.PREBUILT)
-            yield [update.member(table, series_key)]
+            yield [update.member(table, series_key), {"Put": {"TableName": table, "Item": locator}}]
         else:
-            yield [update.deletion(table, series_key), *_one_series_less(levels, table, shape.key(pk, "STUDY"))]
+            gone = [update.deletion(table, series_key), {"Delete": {"TableName": table, "Key": locator}}]
+            yield [*gone, *_one_series_less(levels, table, shape.key(pk, "STUDY"))]
     if levels.study_item or levels.study.instance_count or levels.conflict_count:
-        yield _study_writes(levels, table, shape.key(pk, "STUDY"))
+        yield from _study_writes(levels, table, shape.key(pk, "STUDY"))
 
 
 def _one_series_less(levels: Levels, table: str, study_key: Item) -> list[dict[str, Any]]:
@@ -166,14 +172,17 @@ def _one_series_less(levels: Levels, table: str, study_key: Item) -> list[dict[s
     return [update.member(table, study_key)]
 
 
-def _study_writes(levels: Levels, table: str, study_key: Item) -> list[dict[str, Any]]:
+def _study_writes(levels: Levels, table: str, study_key: Item) -> Iterator[list[dict[str, Any]]]:
+    study, revision = levels.study_item, _next_revision(levels.study_item)
     attributes = levels.study.attributes() if levels.study.instance_count else None
-    update = _comparing(levels.study_item, ("revision", "instance_count", "conflict_count"))
-    tokens = name_token_writes(
-        table, levels.hospital, levels.study_instance_uid, known_attributes(levels.study_item), attributes
-    )
+    update = _comparing(study, ("revision", "instance_count", "conflict_count"))
+    before = _postings(levels, known_attributes(study), modalities_of(study))
+    after = _postings(levels, attributes, levels.modalities)
+    outdated = obsolete(before, after)
     if attributes is None and not levels.conflict_count:
-        return [update.deletion(table, study_key), *tokens]
+        deletions = [{"Delete": {"TableName": table, "Key": place}} for place in outdated]
+        yield [update.deletion(table, study_key), *deletions]
+        return
     stale = {"attributes", "date_key", "gsi1pk", "gsi2pk", "gsi3pk", "modalities", "sop_classes", "state"}
     stale |= {"first_received_at_ms", "last_received_at_ms"}
     if attributes is not None:
@@ -190,9 +199,18 @@ def _study_writes(levels: Levels, table: str, study_key: Item) -> list[dict[str,
         "size_bytes": levels.study.size_bytes,
         "conflict_count": levels.conflict_count,
     }
-    _set_counts(update, levels.study_item, counts)
+    _set_counts(update, counts, revision)
     update.remove(*sorted(stale - update.names))
-    return [update.member(table, study_key), *tokens]
+    # All of them, not only new ones: an index of an older shape gets what it lacks.
+    yield [update.member(table, study_key), *({"Put": {"TableName": table, "Item": item}} for item in after)]
+    if outdated:
+        yield removal(table, study_key, revision, outdated)
+
+
+def _postings(levels: Levels, attributes: DicomJson | None, modalities: Iterable[str]) -> list[Item]:
+    if not attributes:
+        return []
+    return posting_items(levels.hospital, levels.study_instance_uid, attributes, modalities)
 
 
 def _comparing(item: Item | None, names: Iterable[str]) -> Update:
@@ -206,7 +224,11 @@ def _comparing(item: Item | None, names: Iterable[str]) -> Update:
     return update
 
 
-def _set_counts(update: Update, item: Item | None, counts: Mapping[str, int]) -> None:
+def _next_revision(item: Item | None) -> int:
+    return int(item["revision"]["N"]) + 1 if item else first_revision()
+
+
+def _set_counts(update: Update, counts: Mapping[str, int], revision: int) -> None:
     for name, count in counts.items():
         update.set(name, number(count))
-    update.set("revision", number(int(item["revision"]["N"]) + 1 if item else first_revision()))
+    update.set("revision", number(revision))

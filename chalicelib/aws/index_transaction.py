@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.archive.levels import SERIES_TAGS, STUDY_TAGS, fill, select, text
+from chalicelib.archive.levels import SERIES_TAGS, STUDY_TAGS, date_key, fill, select, text
 from chalicelib.archive.model import DicomJson, InstanceRecord
 from chalicelib.archive.ports import IndexOutcome
 from chalicelib.aws import index_items as shape
 from chalicelib.aws.index_items import Item
+from chalicelib.aws.index_postings import posting_items, series_locator
 from chalicelib.aws.update_expression import Update, number
 
 MODALITY = "00080060"
@@ -87,7 +88,7 @@ def _conflict_reason(record: InstanceRecord, guard: Item | None, study_attribute
 
 
 def writes(plan: Plan, table: str, bodies: Mapping[str, bytes | None]) -> list[dict[str, Any]]:
-    """Members of the transaction, 2 an instance plus study, series and name tokens; empty if all is known.
+    """Members of the transaction, 2 an instance plus study, series and postings; empty if all is known.
 
     `bodies` holds each created instance's body by SOP Instance UID, None where it was spilled.
     """
@@ -102,8 +103,63 @@ def writes(plan: Plan, table: str, bodies: Mapping[str, bytes | None]) -> list[d
         members.append(_put_if_absent(table, shape.guard_item(record)))
     members += [_delete_conflict(table, record) for record in plan.cleared]
     members += [_put_if_absent(table, shape.conflict_item(record, reason)) for record, reason in plan.conflicts]
-    keys, before = plan.records[0].keys, known_attributes(plan.current.study)
-    return members + name_token_writes(table, keys.hospital, keys.study_instance_uid, before, plan.study_attributes)
+    if plan.created and not plan.current.series:
+        members.append({"Put": {"TableName": table, "Item": series_locator(*series_of(plan))}})
+    return members + [{"Put": {"TableName": table, "Item": item}} for item in _new_postings(plan)]
+
+
+def series_of(plan: Plan) -> tuple[str, str, str]:
+    """Hospital, Study and Series Instance UID of a plan's records."""
+    keys = plan.records[0].keys
+    return keys.hospital, keys.study_instance_uid, keys.series_instance_uid
+
+
+def _new_postings(plan: Plan) -> list[Item]:
+    before = _postings_before(plan)
+    return [item for item in _postings_after(plan) if item not in before] if plan.created else []
+
+
+def _postings_before(plan: Plan) -> list[Item]:
+    known = known_attributes(plan.current.study)
+    return posting_items(*series_of(plan)[:2], known, modalities_of(plan.current.study)) if known else []
+
+
+def _postings_after(plan: Plan) -> list[Item]:
+    modalities = modalities_of(plan.current.study) | _created_modalities(plan)
+    return posting_items(*series_of(plan)[:2], plan.study_attributes, modalities)
+
+
+def housekeeping(plan: Plan, table: str) -> list[dict[str, Any]]:
+    """Transaction, after that of a plan, that removes postings which it made obsolete; empty if there are none.
+
+    They are when the date or name of a study was completed. Searches pass over them, so nothing is lost without it.
+    """
+    study = plan.current.study
+    if not study or not plan.created or plan.study_attributes == known_attributes(study):
+        return []
+    outdated = obsolete(_postings_before(plan), _postings_after(plan))
+    if not outdated:
+        return []
+    hospital, study_instance_uid, _ = series_of(plan)
+    study_key = shape.key(shape.study_pk(hospital, study_instance_uid), "STUDY")
+    return removal(table, study_key, int(study["revision"]["N"]) + 1, outdated)
+
+
+def obsolete(before: Iterable[Item], after: Iterable[Item]) -> list[Item]:
+    """Keys of items of `before` whose place no item of `after` takes."""
+    kept = {(item["pk"]["S"], item["sk"]["S"]) for item in after}
+    return [shape.key(*place) for item in before if (place := (item["pk"]["S"], item["sk"]["S"])) not in kept]
+
+
+def removal(table: str, study_key: Item, revision: int, outdated: Iterable[Item]) -> list[dict[str, Any]]:
+    """Transaction that removes postings while the study is at a revision that does not have them."""
+    unchanged = {
+        "TableName": table,
+        "Key": study_key,
+        "ConditionExpression": "revision = :revision",
+        "ExpressionAttributeValues": {":revision": number(revision)},
+    }
+    return [{"ConditionCheck": unchanged}] + [{"Delete": {"TableName": table, "Key": place}} for place in outdated]
 
 
 def _put_if_absent(table: str, item: Item) -> dict[str, Any]:
@@ -134,6 +190,9 @@ def _study_update(plan: Plan, table: str) -> dict[str, Any]:
     if plan.created and plan.study_attributes != known_attributes(study):
         set_study_attributes(update, keys.hospital, keys.study_instance_uid, plan.study_attributes)
         update.set("revision", number(revision + 1))
+    elif study and _created_modalities(plan) - modalities_of(study):
+        # The study is listed under it: who lists it anew meanwhile has to read again.
+        update.set("revision", number(revision + 1))
     elif not study:
         # Nothing of it is served: without attributes it only counts its conflicts, and no search finds it.
         update.set("revision", number(first_revision()))
@@ -143,12 +202,21 @@ def _study_update(plan: Plan, table: str) -> dict[str, Any]:
     update.add("size_bytes", number(sum(record.size_bytes for record in plan.created)))
     if plan.created:
         update.set("state", {"S": "receiving"})
-        modalities = {text(record.dicom_json, MODALITY) for record in plan.created} - {""}
+        modalities = _created_modalities(plan)
         if modalities:
             update.add("modalities", shape.strings(modalities))
         update.add("sop_classes", shape.strings(record.sop_class_uid for record in plan.created))
         _set_received(update, study, [record.received_at_ms for record in plan.created])
     return update.member(table, shape.key(shape.study_pk(keys.hospital, keys.study_instance_uid), "STUDY"))
+
+
+def _created_modalities(plan: Plan) -> set[str]:
+    return {text(record.dicom_json, MODALITY) for record in plan.created} - {""}
+
+
+def modalities_of(study: Item | None) -> set[str]:
+    """Modalities of a study, by its item."""
+    return set(study["modalities"]["SS"]) if study and "modalities" in study else set()
 
 
 def known_attributes(item: Item | None) -> DicomJson | None:
@@ -159,7 +227,7 @@ def known_attributes(item: Item | None) -> DicomJson | None:
 def set_study_attributes(update: Update, hospital: str, study_instance_uid: str, attributes: DicomJson) -> None:
     """Attributes of a study and the keys by which searches find it."""
     update.set("attributes", {"B": shape.pack(attributes)})
-    update.set("date_key", {"S": shape.date_key(attributes, study_instance_uid)})
+    update.set("date_key", {"S": date_key(attributes, study_instance_uid)})
     update.set("gsi1pk", {"S": shape.by_date_pk(hospital)})
     if patient_id := text(attributes, _PATIENT_ID):
         update.set("gsi2pk", {"S": shape.by_patient_pk(hospital, patient_id)})
@@ -197,22 +265,3 @@ def _series_update(plan: Plan, table: str) -> dict[str, Any]:
     update.add("size_bytes", number(sum(record.size_bytes for record in plan.created)))
     pk = shape.study_pk(keys.hospital, keys.study_instance_uid)
     return update.member(table, shape.key(pk, shape.series_sk(keys.series_instance_uid)))
-
-
-def name_token_writes(
-    table: str, hospital: str, study_instance_uid: str, attributes: DicomJson | None, new_attributes: DicomJson | None
-) -> list[dict[str, Any]]:
-    """Name tokens of a study that is new or whose name or date changed; outdated ones go."""
-    before = _name_token_items(hospital, study_instance_uid, attributes)
-    after = _name_token_items(hospital, study_instance_uid, new_attributes)
-    gone = [{"pk": item["pk"], "sk": item["sk"]} for item in before if item not in after]
-    return [{"Put": {"TableName": table, "Item": item}} for item in after if item not in before] + [
-        {"Delete": {"TableName": table, "Key": item_key}} for item_key in gone
-    ]
-
-
-def _name_token_items(hospital: str, study_instance_uid: str, attributes: DicomJson | None) -> list[Item]:
-    if not attributes:
-        return []
-    when = shape.date_key(attributes, study_instance_uid)
-    return [shape.name_token_item(hospital, study_instance_uid, token, when) for token in shape.name_tokens(attributes)]

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.dicom.attributes import Attribute
-from chalicelib.dicom.names import fold, tokens
+from chalicelib.dicom.date_times import comparable, minutes_of_offset, moved, range_bounds, range_test
+from chalicelib.dicom.fuzzy_names import MOST_WORDS, fuzzy_match, parts
+from chalicelib.dicom.names import fold
 from chalicelib.errors import BadRequest
 
 DicomJson = Mapping[str, Any]
@@ -18,10 +20,9 @@ _LIST_VRS = frozenset({"AE", "CS", "LO", "SH"})
 """Text VRs of which a key may list several values: any of them matches (C.2.2.2.8)."""
 _WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", ""})
 _UNMATCHABLE_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-_DATE = re.compile(r"\d{4}(\d{2}(\d{2})?)?")
-_TIME = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
-_DATE_TIME = re.compile(r"\d{4,14}(\.\d{1,6})?([+-]\d{4})?")
-_DATE_TIME_RANGE = re.compile(r"(\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4}(?!\d))?)?-(\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?)?")
+
+
+TIMEZONE_OFFSET = "00080201"
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,31 @@ class ItemCondition(Condition):
 
 
 @dataclass(frozen=True)
+class EmptyCondition(Condition):
+    """Empty Value Matching (C.2.2.2.7): the attribute is absent or has no value."""
+
+    @property
+    def is_universal(self) -> bool:
+        """It is not."""
+        return False
+
+    def matches(self, dataset: DicomJson) -> bool:
+        """Whether there is no value."""
+        return not any(value not in (None, "", {}) for value in _values(dataset, self.path))
+
+    def check(self) -> Condition:
+        """See `Condition.check`: every attribute may be empty."""
+        return self
+
+
+@dataclass(frozen=True)
 class DateTimeCondition(Condition):
     """Combined date-time matching (C.2.2.2.5.3): `path` and `text` are those of the date, as a range or a value."""
 
     time_tag: str = ""
     time_text: str = ""
+    offset: str = ""
+    """Timezone Offset From UTC in which the keys are given; counts where the data set tells its own."""
 
     def matches(self, dataset: DicomJson) -> bool:
         """Whether the moment that date and time form lies between the two moments that the keys form."""
@@ -104,15 +125,19 @@ class DateTimeCondition(Condition):
             return False
         first_date, last_date = range_bounds("DA", self.text)
         first_time, last_time = range_bounds("TM", self.time_text)
-        moment = _comparable("DA", str(dates[0]), "0") + _comparable("TM", str(times[0] or ""), "0")
-        first = _comparable("DA", first_date, "0") + _comparable("TM", first_time, "0") if first_date else ""
-        last = _comparable("DA", last_date, "9") + _comparable("TM", last_time, "9") if last_date else "~"
+        moment = comparable("DA", str(dates[0]), "0") + comparable("TM", str(times[0] or ""), "0")
+        first = comparable("DA", first_date, "0") + comparable("TM", first_time, "0") if first_date else ""
+        last = comparable("DA", last_date, "9") + comparable("TM", last_time, "9") if last_date else "~"
+        own = str(((dataset.get(TIMEZONE_OFFSET) or {}).get("Value") or [""])[0] or "")
+        if self.offset and own:
+            moment = moved(moment, minutes_of_offset(self.offset) - minutes_of_offset(own))
         return first <= moment <= last
 
     def check(self) -> Condition:
         """See `Condition.check`."""
         range_bounds("DA", self.text)
         range_bounds("TM", self.time_text)
+        minutes_of_offset(self.offset)
         return self
 
 
@@ -132,7 +157,7 @@ def _value_test(vr: str, text: str, fuzzy: bool) -> Callable[[Any], bool]:
         uids = frozenset(part.strip() for part in re.split(r"[,\\]", text) if part.strip())
         return lambda value: str(value).strip("\0 ") in uids
     if vr in ("DA", "TM", "DT"):
-        return _range_test(vr, text)
+        return range_test(vr, text)
     if vr in ("SQ", *_UNMATCHABLE_VRS):
         raise BadRequest(f"An attribute of VR {vr} cannot be matched.")
     if vr not in _WILDCARD_VRS:
@@ -176,18 +201,13 @@ def _number_test(text: str) -> Callable[[Any], bool]:
     return test
 
 
-def _fold_pattern_text(text: str) -> str:
-    """Fold what lies between wildcards and component delimiters, keep those."""
-    return "".join(part if part in ("*", "?", "^") else fold(part) for part in re.split(r"([*?^])", text))
+def folded_pattern(text: str) -> str:
+    """A name, or a key for names: what lies between wildcards and component delimiters folded, those kept.
 
-
-def name_words(text: str) -> list[str]:
-    """Folded words of what a user typed for a person name.
-
-    >>> name_words("Lefèvre^Anne-Marie")
-    ['LEFEVRE', 'ANNE', 'MARIE']
+    >>> folded_pattern("Le Goff^J?an*")
+    'LEGOFF^J?AN*'
     """
-    return [folded for word in re.split(r"[\s^=,*?-]+", text) if (folded := fold(word))]
+    return "".join(part if part in ("*", "?", "^") else fold(part) for part in re.split(r"([*?^])", text))
 
 
 def _name_groups(value: Any) -> dict[str, str]:
@@ -196,22 +216,19 @@ def _name_groups(value: Any) -> dict[str, str]:
 
 def _name_test(text: str, fuzzy: bool) -> Callable[[Any], bool]:
     if fuzzy:
-        wanted = name_words(text)
-
-        def fuzzy_test(value: Any) -> bool:
-            present = tokens([_name_groups(value)])
-            return all(any(token.startswith(word) for token in present) for word in wanted)
-
-        return fuzzy_test
+        wanted = parts(text)
+        if len(wanted) > MOST_WORDS:
+            raise BadRequest(f"A name has at most {MOST_WORDS} words.")
+        return lambda value: fuzzy_match(wanted, [_name_groups(value)])
     return _groups_test(text) if "=" in text else _any_group_test(text)
 
 
 def _any_group_test(text: str) -> Callable[[Any], bool]:
-    pattern = wildcard_pattern(_fold_pattern_text(text).rstrip("^"))
+    pattern = wildcard_pattern(folded_pattern(text).rstrip("^"))
 
     def test(value: Any) -> bool:
         groups = _name_groups(value).values()
-        return any(pattern.fullmatch(_fold_pattern_text(group).rstrip("^")) is not None for group in groups)
+        return any(pattern.fullmatch(folded_pattern(group).rstrip("^")) is not None for group in groups)
 
     return test
 
@@ -221,48 +238,3 @@ def _groups_test(text: str) -> Callable[[Any], bool]:
     keys = dict(zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("="), strict=False))
     tests = {name: _any_group_test(key) for name, key in keys.items() if key}
     return lambda value: all(test({name: _name_groups(value).get(name, "")}) for name, test in tests.items())
-
-
-def range_bounds(vr: str, text: str) -> tuple[str, str]:
-    """Lower and upper bound of a date or time key, "" for open (C.2.2.2.1.3 and C.2.2.2.5).
-
-    Raises
-    ------
-    BadRequest
-        If the text is neither a value nor a range of that VR.
-
-    >>> range_bounds("DA", "20260101-")
-    ('20260101', '')
-    """
-    text = text.strip()
-    grammar = {"DA": _DATE, "TM": _TIME, "DT": _DATE_TIME}[vr]
-    bounds: tuple[str, ...]
-    if vr == "DT":
-        match = None if grammar.fullmatch(text) else _DATE_TIME_RANGE.fullmatch(text)
-        bounds = (match[1] or "", match[2] or "") if match else (text, text)
-    else:
-        bounds = tuple(text.replace(":", "").split("-")) if "-" in text else (text.replace(":", ""),) * 2
-    if len(bounds) != 2 or not any(bounds) or not all(grammar.fullmatch(bound) for bound in bounds if bound):
-        raise BadRequest(f"{text!r} is not a value or a range of VR {vr}.")
-    return bounds[0], bounds[1]
-
-
-def _comparable(vr: str, value: str, filler: str) -> str:
-    """Digits padded to full length, so that text order is time order; offsets from UTC are set aside."""
-    digits = value.strip()
-    if vr == "DT":
-        digits = re.sub(r"[+-]\d{4}$", "", digits)
-    digits = re.sub(r"[^0-9]", "", digits)
-    return digits.ljust({"DA": 8, "TM": 12, "DT": 20}[vr], filler)
-
-
-def _range_test(vr: str, text: str) -> Callable[[Any], bool]:
-    lower, upper = range_bounds(vr, text)
-    first = _comparable(vr, lower, "0") if lower else ""
-    last = _comparable(vr, upper, "9") if upper else "~"
-
-    def test(value: Any) -> bool:
-        text = str(value)
-        return any(character.isdigit() for character in text) and first <= _comparable(vr, text, "0") <= last
-
-    return test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -9,6 +10,10 @@ TOKEN_LENGTH = 64
 _BASE_LETTERS = str.maketrans(
     {"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ı": "i", "ŧ": "t"}
 )
+
+
+_WITHIN_COMPONENT = re.compile(r"[\s\-'\u2019]+")
+_BETWEEN_WORDS = re.compile(r"[\s^=,*?\-'\u2019]+")
 
 
 def fold(text: str) -> str:
@@ -38,5 +43,14 @@ def tokens(names: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
         for group in name.values():
             for component in group.split("^"):
                 found.add(fold(component))
-                found.update(fold(word) for word in component.replace("-", " ").split())
+                found.update(fold(word) for word in _WITHIN_COMPONENT.split(component))
     return tuple(sorted({token[:TOKEN_LENGTH] for token in found if token}))
+
+
+def words(text: str) -> list[str]:
+    """Folded words of what a user typed for a person name, in order.
+
+    >>> words("Lefèvre^Anne-Marie d'Artagnan")
+    ['LEFEVRE', 'ANNE', 'MARIE', 'D', 'ARTAGNAN']
+    """
+    return [folded for word in _BETWEEN_WORDS.split(text) if (folded := fold(word))]

@@ -21,6 +21,7 @@ from chalicelib.web.http import (
     path_value,
     problem,
     query_multi,
+    query_value,
     respond,
 )
 
@@ -43,8 +44,10 @@ class RangeNotSatisfiable(Exception):
 
 
 def scope_of(request: Request) -> Scope:
-    """What the caller may see. Raises as `web.http.current_session`."""
-    return current_session(request, Permission.READ_IMAGES).scope
+    """What the caller may see, within the hospital that `hospital` names. Raises as `web.http.current_session`."""
+    scope = current_session(request, Permission.READ_IMAGES).scope
+    hospital = query_value(request, "hospital")
+    return scope.within(hospital) if hospital else scope
 
 
 def query_of(request: Request, *allowed: str) -> dict[str, list[str]]:
@@ -56,7 +59,7 @@ def query_of(request: Request, *allowed: str) -> dict[str, list[str]]:
         Naming those that the resource does not have.
     """
     query = query_multi(request)
-    unknown = sorted(set(query) - {"accept", "charset", *allowed})
+    unknown = sorted(set(query) - {"accept", "charset", "hospital", *allowed})
     if unknown:
         raise BadRequest(f"Unknown query parameter: {', '.join(unknown)[:200]}.")
     return query

@@ -46,6 +46,11 @@ def s3_message(object_key: str) -> str:
     return json.dumps({"Records": [event]})
 
 
+def listed(term: str, hospital: str = "nord") -> list[str]:
+    """Study Instance UIDs that the index lists under a term."""
+    return [posting.study_instance_uid for posting in wiring.index_reader().postings(hospital, term, "", "")]
+
+
 def make(
     number: int,
     series: str = "1.2.1",

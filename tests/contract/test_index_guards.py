@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.archive.ports import IndexOutcome
-from tests.contract.index_support import check_against_items, counts, guard_of, make
+from tests.contract.index_support import check_against_items, counts, guard_of, listed, make
 
 pytestmark = pytest.mark.usefixtures("cloud")
 CREATED, DUPLICATE, CONFLICT = IndexOutcome.CREATED, IndexOutcome.DUPLICATE, IndexOutcome.CONFLICT
@@ -47,7 +47,7 @@ def test_study_of_which_nothing_is_served_is_not_found() -> None:
         reader.studies_by_date("nord", "", ""),
         reader.studies_by_patient_id("nord", "P1"),
         reader.studies_by_accession_number("nord", "A1"),
-        reader.studies_by_name_token("nord", "LEFEV"),
+        reader.studies("nord", listed("WLEFE")),
     ):
         assert [study.study_instance_uid for study in found] == ["1.2"]
     # A patient is known by what is served alone.
