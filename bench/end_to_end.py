@@ -76,7 +76,8 @@ def _send(part: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def _indexed(url: str, headers: dict[str, str]) -> int:
-    studies = requests.get(url, headers=headers, timeout=30).json()
+    answer = requests.get(url, headers=headers, timeout=30)
+    studies = answer.json() if answer.status_code == 200 else []
     return sum(study["00201208"]["Value"][0] for study in studies)
 
 

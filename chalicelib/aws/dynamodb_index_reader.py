@@ -109,7 +109,13 @@ class DynamoDBIndexReader:
 
     def studies_of_series(self, hospital: str, series_instance_uid: str) -> Iterator[str]:
         """Study Instance UIDs of the studies that have a series of that UID."""
-        items = self._beginning_with(series_locator_pk(hospital, series_instance_uid), "")
+        items = query(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": series_locator_pk(hospital, series_instance_uid)}},
+            ConsistentRead=True,
+        )
         return (item["sk"]["S"] for item in items)
 
     def conflicts(self, hospital: str) -> Iterator[Mapping[str, str]]:

@@ -107,6 +107,8 @@ def range_test(vr: str, text: str) -> Callable[[Any], bool]:
     lower, upper = range_bounds(vr, text)
     first = comparable(vr, lower, "0") if lower else ""
     last = comparable(vr, upper, "9") if upper else "~"
+    if first > last:
+        raise BadRequest(f"{text!r} ends before it begins.")
 
     def test(value: Any) -> bool:
         text = str(value)

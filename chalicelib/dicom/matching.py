@@ -16,6 +16,10 @@ from chalicelib.errors import BadRequest
 
 DicomJson = Mapping[str, Any]
 
+LONGEST_KEY = 1024
+"""Characters of a value to match; those of the standard have at most 64, lists and wildcards apart."""
+LONGEST_UID_LIST = 650_000
+MOST_WILDCARDS = 64
 _LIST_VRS = frozenset({"AE", "CS", "LO", "SH"})
 """Text VRs of which a key may list several values: any of them matches (C.2.2.2.8)."""
 _WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", ""})
@@ -58,8 +62,13 @@ class Condition:
         Raises
         ------
         BadRequest
-            If the text is not a legal value, range or list for the attribute's VR.
+            If the text is not a legal value, range or list for the attribute's VR, or longer than any sensible one.
         """
+        vr = self.path[-1].vr
+        if len(self.text) > (LONGEST_UID_LIST if vr == "UI" else LONGEST_KEY):
+            raise BadRequest("The value to match is too long.")
+        if vr in _WILDCARD_VRS and self.text.count("*") + self.text.count("?") > MOST_WILDCARDS:
+            raise BadRequest(f"The value to match has more than {MOST_WILDCARDS} wildcards.")
         if not self.is_universal:
             _ = self._test
         return self
@@ -135,7 +144,7 @@ class DateTimeCondition(Condition):
 
     def check(self) -> Condition:
         """See `Condition.check`."""
-        range_bounds("DA", self.text)
+        _ = range_test("DA", self.text)
         range_bounds("TM", self.time_text)
         minutes_of_offset(self.offset)
         return self

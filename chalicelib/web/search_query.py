@@ -14,10 +14,6 @@ from chalicelib.dicom.matching import Condition, DateTimeCondition, EmptyConditi
 from chalicelib.dicom.uid import is_valid
 from chalicelib.errors import BadRequest
 
-LONGEST_VALUE = 1024
-"""Characters of a value to match; those of the standard have at most 64, wildcards apart."""
-LONGEST_UID_LIST = 65_536
-MOST_WILDCARDS = 32
 MOST_MATCHES = 64
 MOST_INCLUDE_FIELDS = 1000
 DEEPEST_PATH = 8
@@ -143,10 +139,6 @@ def _text(name: str, vr: str, values: Sequence[str]) -> str:
         raise BadRequest(f"{name[:64]} is given more than once.")
     else:
         text = values[0]
-    if len(text) > (LONGEST_UID_LIST if vr == "UI" else LONGEST_VALUE):
-        raise BadRequest(f"The value of {name[:64]} is too long.")
-    if vr != "UI" and text.count("*") + text.count("?") > MOST_WILDCARDS:
-        raise BadRequest(f"The value of {name[:64]} has more than {MOST_WILDCARDS} wildcards.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Query strings of QIDO-RS (`web.qido_rs.parse_search`)."""
+"""Query strings of QIDO-RS (`web.search_query.parse_search`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from chalicelib.archive.search_results import Level
 from chalicelib.errors import ArchiveError
-from chalicelib.web.qido_rs import parse_search
+from chalicelib.web.search_query import parse_search
 
 LEVELS = (Level.STUDY, Level.SERIES, Level.INSTANCE)
 SEEDS = [

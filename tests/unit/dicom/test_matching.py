@@ -56,7 +56,15 @@ def test_person_names_ignore_case_and_accents(key: str, value: str, expected: bo
 
 @pytest.mark.parametrize(
     ("key", "expected"),
-    [("anne", True), ("anne lefev", True), ("marie", True), ("lef mar", True), ("lefevres", True), ("lefort", False), ("vre", False)],
+    [
+        ("anne", True),
+        ("anne lefev", True),
+        ("marie", True),
+        ("lef mar", True),
+        ("lefevres", True),
+        ("lefort", False),
+        ("vre", False),
+    ],
 )
 def test_fuzzy_names_match_by_beginnings_in_any_order(key: str, expected: bool) -> None:
     assert matches("PatientName", key, name("Lefèvre^Anne-Marie"), fuzzy=True) is expected
@@ -172,3 +180,40 @@ def test_many_wildcards_take_no_time() -> None:
     started = time.perf_counter()
     assert wildcard_pattern("*a" * 60 + "b").fullmatch("a" * 500) is None
     assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "*?" * 500, "*a" * 65])
+def test_keys_that_no_user_means_are_refused(text: str) -> None:
+    for keyword in ("PatientName", "StudyDescription"):
+        path = resolve_path(keyword)
+        assert path
+        with pytest.raises(BadRequest):
+            Condition(path, text).check()
+
+
+def test_hostile_wildcards_take_no_time() -> None:
+    path = resolve_path("StudyDescription")
+    assert path
+    condition = Condition(path, "*?a" * 20 + "*b").check()
+    began = time.process_time()
+    assert not condition.matches({"00081030": {"vr": "LO", "Value": ["a" * 5000] * 10}})
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("20240101120000+0100-20240101130000+0100", "20240101113000+0000", True),
+        ("20240101120000+0100-20240101130000+0100", "20240101123000.5+0000", False),
+        ("20240101120000+0200-20240101130000+0200", "20240101103000+0000", True),
+        ("-20240101000000+0100", "20231231233000+0000", False),
+        ("20231231233000+0000", "20240101003000+0100", True),
+        ("2024-2025", "202406", True),
+        ("2024-2025", "202406+0100", True),
+        ("20240101120000+0100-", "20240101123000", True),
+    ],
+)
+def test_date_times_at_their_offsets(key: str, value: str, expected: bool) -> None:
+    path = resolve_path("AcquisitionDateTime")
+    assert path
+    assert Condition(path, key).check().matches({"0008002A": {"vr": "DT", "Value": [value]}}) is expected
