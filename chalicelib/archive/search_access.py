@@ -19,7 +19,7 @@ from chalicelib.archive.levels import date_key
 from chalicelib.archive.model import DicomJson, Posting, StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
-from chalicelib.archive.search_terms import ANY, PATIENT_NAME, Terms, required_terms
+from chalicelib.archive.search_terms import ANY, MODALITY_TAGS, PATIENT_NAME, Terms, required_terms
 from chalicelib.dicom.date_times import range_bounds
 from chalicelib.dicom.matching import Condition, DateTimeCondition, EmptyCondition
 from chalicelib.errors import TooMuch
@@ -134,7 +134,8 @@ def _with_value(
 
 def _page(request: SearchRequest) -> int:
     """Rows to read at once: what the answer takes where every row is an answer, else a full page."""
-    selective = [c for c in request.conditions if not c.is_universal and c.tag not in ("00080020", PATIENT_NAME)]
+    listed = ("00080020", PATIENT_NAME, *MODALITY_TAGS)
+    selective = [c for c in request.conditions if not c.is_universal and c.tag not in listed]
     return LARGEST_PAGE if selective else min(LARGEST_PAGE, request.offset + request.limit + 1)
 
 

@@ -12,6 +12,7 @@ from chalicelib.archive.index_instance import Index, read_object
 from chalicelib.archive.model import FrameTable, InstanceKeys, InstanceRecord
 from chalicelib.archive.store import ReceivedInstance, instance_object_key, store_instance
 from chalicelib.aws.index_items import guard_key, study_pk
+from chalicelib.aws.index_postings import posting_items
 from tests.dicom_files import data_set, part10
 
 
@@ -124,6 +125,17 @@ def check_against_items(study: str = "1.2", hospital: str = "nord") -> None:
         len(conflicts),
         sum(instance.size_bytes for instance in every),
     )
+    check_postings(study, hospital)
+    assert all(study in reader.studies_of_series(hospital, record.series_instance_uid) for record in series)
+
+
+def check_postings(study: str, hospital: str) -> None:
+    """A study is listed under each of its terms."""
+    reader = wiring.index_reader()
+    record = reader.study(hospital, study)
+    if record:
+        for item in posting_items(hospital, study, record.attributes, record.modalities):
+            assert reader._get(item["pk"]["S"], item["sk"]["S"]) == item
 
 
 def guard_of(instance: InstanceRecord) -> tuple[InstanceKeys, str] | None:

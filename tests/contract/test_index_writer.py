@@ -129,8 +129,47 @@ def test_attributes_missing_at_first_are_filled_in_and_found() -> None:
         reader.studies("nord", listed("WLEFE")),
     ):
         assert [study.study_instance_uid for study in found] == ["1.2"]
+    # Where it was listed while it had no date, it is not any more.
+    assert listed("MCT") == ["1.2"]
     assert writer.add_instances([make(3, patient="P2")]) == [CONFLICT]
     check_against_items()
+
+
+def test_a_later_modality_is_listed_at_the_study_s_date() -> None:
+    writer, reader = wiring.index_writer(), wiring.index_reader()
+    undated = {"00080020": {"vr": "DA"}}
+    writer.add_instances([make(1, **undated)])
+    for number, (series, modality) in enumerate((("1.2.2", "SR"), ("1.2.3", "MR")), start=2):
+        day = undated if modality == "SR" else {}
+        writer.add_instances([make(number, series=series, **{"00080060": {"vr": "CS", "Value": [modality]}, **day})])
+    assert [listed(f"M{modality}") for modality in ("CT", "SR", "MR")] == [["1.2"]] * 3
+    assert [each.date_key for each in reader.postings("nord", "MSR", "", "")] == ["20240131#101500#1.2"]
+    check_against_items()
+
+
+def test_writers_of_several_modalities_and_of_the_date_lose_no_posting() -> None:
+    writer = wiring.index_writer()
+    writer.add_instances([make(1, **{"00080020": {"vr": "DA"}})])
+
+    def add(number: int) -> None:
+        modality = {"00080060": {"vr": "CS", "Value": [f"M{number}"]}}
+        day = {} if number % 2 else {"00080020": {"vr": "DA"}}
+        writer.add_instances([make(number, series=f"1.2.{number}", **modality, **day)])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(2, 18)))
+    check_against_items()
+
+
+def test_a_name_with_too_many_terms_is_found() -> None:
+    writer, reader = wiring.index_writer(), wiring.index_reader()
+    long = "^".join(f"N{n}A B{n}C D{n}E" for n in range(30))
+    writer.add_instances([make(1, **{"00100010": {"vr": "PN", "Value": [{"Alphabetic": long}]}})])
+    assert listed("*") == ["1.2"]
+    assert not listed("MCT")
+    writer.remove_study("nord", "1.2")
+    assert not listed("*")
+    assert not list(reader.studies_of_series("nord", "1.2.1"))
 
 
 def test_big_body_is_spilled() -> None:
