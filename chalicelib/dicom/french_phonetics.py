@@ -18,7 +18,7 @@ Words that are not of the letters A to Z have no code.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _VOWELS = "AEIOUW"
 _RULES: tuple[tuple[str, str], ...] = (
@@ -60,8 +60,13 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"#", ""),
     (r"(.)\1+", r"\1"),
 )
-_COMPILED = tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
 _LETTERS = re.compile("[A-Z]{2,64}")
+
+
+@cache
+def _compiled() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The rules, compiled on first use: most cold starts need none."""
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
 
 
 @lru_cache(maxsize=4096)
@@ -76,6 +81,6 @@ def phonetic_code(word: str) -> str:
     if not _LETTERS.fullmatch(word):
         return ""
     code = word
-    for pattern, replacement in _COMPILED:
+    for pattern, replacement in _compiled():
         code = pattern.sub(replacement, code)
     return code

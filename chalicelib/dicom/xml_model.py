@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from chalicelib.dicom.attributes import resolve
 from chalicelib.dicom.multipart import PartHeader, boundary_of, content_type, encode
@@ -20,6 +19,10 @@ _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffi
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 cannot hold, not even as a character reference (XML 1.0 2.2)."""
 _PRIVATE_CREATOR = re.compile(r"[0-9A-F]{3}[13579BDF]00[1-9A-F][0-9A-F]")
+
+
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_QUOTES = {**_IN_TEXT, ord('"'): "&quot;", ord("\n"): "&#10;", ord("\t"): "&#9;"}
 
 
 def to_xml(dataset: DicomJson) -> bytes:
@@ -63,10 +66,10 @@ def _data_set(dataset: DicomJson) -> Iterator[str]:
 def _attribute(tag: str, element: dict[str, Any], creator: str) -> str:
     vr = str(element["vr"])
     keyword = "" if int(tag[3], 16) & 1 else (known.keyword if (known := resolve(tag)) else "")
-    names = f" keyword={quoteattr(keyword)}" if keyword else ""
+    names = f" keyword={_quoted(keyword)}" if keyword else ""
     if creator:
         tag = f"{tag[:4]}00{tag[6:]}"
-    begin = f'<DicomAttribute{names} tag="{tag}" vr={quoteattr(vr)}'
+    begin = f'<DicomAttribute{names} tag="{tag}" vr={_quoted(vr)}'
     if creator:
         begin += f" privateCreator={_quoted(creator)}"
     content = _content(vr, element)
@@ -74,7 +77,8 @@ def _attribute(tag: str, element: dict[str, Any], creator: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_NOT_XML.sub("\ufffd", text), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+    readable = _NOT_XML.sub("\ufffd", text)
+    return f'"{readable.translate(_IN_QUOTES)}"'
 
 
 def _content(vr: str, element: dict[str, Any]) -> str:
@@ -120,7 +124,7 @@ def _components(text: str) -> str:
 
 
 def _element(name: str, text: str, attributes: str = "") -> str:
-    return _wrapped(name, escape(text, {"\r": "&#13;"}), attributes)
+    return _wrapped(name, text.translate(_IN_TEXT), attributes)
 
 
 def _wrapped(name: str, content: str, attributes: str = "") -> str:
