@@ -277,6 +277,9 @@ def test_what_is_too_big_for_lambda_is_signed_for(
     _, content, content_type = follow(get("/studies/1.2.3/series/1.2.3.4/metadata"))
     assert content_type == "application/dicom+json"
     assert json.loads(content)[0]["00280008"]["Value"] == [3]
+    xml = 'multipart/related; type="application/dicom+xml"'
+    _, content, content_type = follow(get("/studies/1.2.3/series/1.2.3.4/metadata", xml))
+    assert [head["Content-Type"] for head, _ in parts_of(content, content_type)] == ["application/dicom+xml"]
 
 
 def test_series_and_study_hold_every_instance(get: Get) -> None:
