@@ -108,6 +108,8 @@ def _split_conditions(request: SearchRequest) -> dict[Level, list[Condition]]:
     """Each condition goes to the highest level whose rows hold the attribute, so that lower rows are read less."""
     split: dict[Level, list[Condition]] = {level: [] for level in Level}
     for condition in request.conditions:
+        if condition.is_universal:
+            continue
         level = level_of(condition.tag)
         if request.level is Level.STUDY and level is not Level.STUDY:
             raise BadRequest(f"{condition.path[0].keyword or condition.tag} cannot be matched in a search for studies.")

@@ -14,6 +14,7 @@ from chalicelib.dicom.attributes import resolve
 from chalicelib.dicom.media_types import frame_media_type
 from chalicelib.web.dicomweb_operations import (
     ACCEPT,
+    HOSPITAL,
     OPERATIONS,
     PARAMETERS,
     RENDERING,
@@ -63,7 +64,12 @@ def transactions() -> str:
 
 def parameters() -> str:
     """Query parameters, and the requests that have them."""
-    groups = {"searches": SEARCH, "pictures": RENDERING, "`/wado`": URI_PARAMETERS, "searches, retrievals": ACCEPT}
+    groups = {
+        "searches": SEARCH,
+        "pictures": RENDERING,
+        "`/wado`": URI_PARAMETERS,
+        "searches, retrievals": (*ACCEPT, *HOSPITAL),
+    }
     rows = [
         (f"`{name}`", schema["type"], meaning, ", ".join(group for group, names in groups.items() if name in names))
         for name, (schema, meaning) in PARAMETERS.items()

@@ -11,6 +11,7 @@ from typing import Any
 
 BASE = "/dicomweb"
 DICOM_JSON = ("application/dicom+json", "application/json")
+DATA_SETS = (*DICOM_JSON, 'multipart/related; type="application/dicom+xml"')
 MULTIPART_DICOM = ('multipart/related; type="application/dicom"',)
 INSTANCE_TYPES = (*MULTIPART_DICOM, "application/dicom")
 FRAME_TYPES = (
@@ -26,9 +27,10 @@ PICTURES = ("image/jpeg", "image/png")
 RENDERED_TYPES = (*PICTURES, "application/pdf")
 WADL, JSON = "application/vnd.sun.wadl+xml", "application/json"
 
-SEARCH = ("includefield", "limit", "offset", "fuzzymatching")
+SEARCH = ("includefield", "limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 RENDERING = ("window", "viewport", "quality", "annotation", "iccprofile")
 ACCEPT = ("accept", "charset")
+HOSPITAL = ("hospital",)
 
 _INTEGER = {"type": "integer", "minimum": 0}
 PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
@@ -40,7 +42,10 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "limit": (_INTEGER, "Results to return at most"),
     "offset": (_INTEGER, "Results to skip"),
-    "fuzzymatching": ({"type": "boolean"}, "Person names also match by what they sound like"),
+    "fuzzymatching": ({"type": "boolean"}, "Person names also match by what they sound like, words in any order"),
+    "emptyvaluematching": ({"type": "boolean"}, 'The value `""` matches what has no value (PS3.18 8.3.4.5)'),
+    "multiplevaluematching": ({"type": "boolean"}, "Each of several values has to match (PS3.18 8.3.4.6)"),
+    "hospital": ({"type": "string"}, "Whose, where several hospitals of the session gave the same UIDs; not of PS3.18"),
     "window": ({"type": "string"}, "VOI window `center,width[,linear|linear-exact|sigmoid]` (PS3.18 8.3.5.1.4)"),
     "viewport": ({"type": "string"}, "`width,height[,left,top,source width,source height]` (PS3.18 8.3.5.1.3)"),
     "quality": ({"type": "integer", "minimum": 1, "maximum": 100}, "Quality of a lossy picture (PS3.18 8.3.5.1.2)"),
@@ -71,7 +76,7 @@ MANDATORY = frozenset({"requestType", "studyUID", "seriesUID", "objectUID"})
 URI_PARAMETERS = (
     "requestType", "studyUID", "seriesUID", "objectUID", "contentType", "charset", "anonymize", "transferSyntax",
     "frameNumber", "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality", "annotation",
-    "iccprofile", "presentationUID", "presentationSeriesUID", "accept",
+    "iccprofile", "presentationUID", "presentationSeriesUID", "accept", "hospital",
 )  # fmt: skip
 ATTRIBUTE = "{attribute}"
 """Stands for any attribute by tag, keyword or path of them: a matching key (PS3.18 8.3.4)."""
@@ -112,15 +117,15 @@ class Operation:
 
 
 def _search(path: str, name: str) -> Operation:
-    statuses = (200, 400, 406, 413)
-    return Operation("GET", path, name, "10.6", DICOM_JSON, (ATTRIBUTE, *SEARCH, *ACCEPT), statuses)
+    statuses = (200, 204, 400, 406, 413)
+    return Operation("GET", path, name, "10.6", DATA_SETS, (ATTRIBUTE, *SEARCH, *ACCEPT, *HOSPITAL), statuses)
 
 
 def _retrieve(
     path: str, name: str, section: str, types: tuple[str, ...], *more: str, statuses: tuple[int, ...] = ()
 ) -> Operation:
-    codes = tuple(sorted({200, 304, 400, 404, 406, *statuses}))
-    return Operation("GET", path, name, section, types, (*more, *ACCEPT), codes)
+    codes = tuple(sorted({200, 304, 400, 404, 406, 409, *statuses}))
+    return Operation("GET", path, name, section, types, (*more, *ACCEPT, *HOSPITAL), codes)
 
 
 _STUDY, _SERIES = "/studies/{study}", "/studies/{study}/series/{series}"
@@ -153,12 +158,13 @@ OPERATIONS: tuple[Operation, ...] = (
     _search("/series", "Search for Series"),
     _search("/studies/{study}/series/{series}/instances", "Search for Instances of a Series"),
     _search("/instances", "Search for Instances"),
+    _search("/patients", "Search for Patients"),
     _retrieve(_STUDY, "Retrieve Study", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
     _retrieve(_SERIES, "Retrieve Series", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
     _retrieve(_INSTANCE, "Retrieve Instance", "10.4.1.1.1", INSTANCE_TYPES, statuses=_BYTES),
-    _retrieve(_STUDY + "/metadata", "Retrieve Study Metadata", "10.4.1.1.2", DICOM_JSON, statuses=(307,)),
-    _retrieve(_SERIES + "/metadata", "Retrieve Series Metadata", "10.4.1.1.2", DICOM_JSON, statuses=(307,)),
-    _retrieve(_INSTANCE + "/metadata", "Retrieve Instance Metadata", "10.4.1.1.2", DICOM_JSON, statuses=(307,)),
+    _retrieve(_STUDY + "/metadata", "Retrieve Study Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
+    _retrieve(_SERIES + "/metadata", "Retrieve Series Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
+    _retrieve(_INSTANCE + "/metadata", "Retrieve Instance Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
     _retrieve(_FRAMES, "Retrieve Frames", "10.4.1.1.6", FRAME_TYPES, statuses=_BYTES),
     _retrieve(_INSTANCE + "/bulkdata/{path}", "Retrieve Bulk Data", "10.4.1.1.5", BULK_DATA_TYPES, statuses=_BYTES),
     _retrieve(_STUDY + "/thumbnail", "Retrieve Study Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
@@ -172,7 +178,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "9.4, 9.5",
         (*PICTURES, "application/pdf", "application/dicom"),
         URI_PARAMETERS,
-        (200, 206, 304, 307, 400, 404, 406, 416),
+        (200, 206, 304, 307, 400, 404, 406, 409, 416),
     ),
     _store("/studies", "Store Instances"),
     _store("/studies/{study}", "Store Instances of a Study"),

@@ -33,13 +33,14 @@ MATCHING_KEYS = {
 STATUSES = {
     200: "The representation",
     202: "Some instances were stored, others were not: the answer says which and why",
+    204: "Nothing matches",
     206: "The byte range that was asked for",
     304: "The caller has it already (If-None-Match)",
     307: "It lies at the signed address that Location names, for minutes",
     400: "The request is malformed; `detail` names the offending part",
     404: "There is nothing by that name within the session's scope",
     406: "None of the acceptable media types is available; `detail` lists those that are",
-    409: "No instance was stored; the answer says why",
+    409: "No instance was stored, or several hospitals gave this UID; the answer says which",
     411: "The body has neither a length nor chunks",
     413: "Answering would read or return too much; `detail` says how to ask for less",
     415: "The payload is of none of the types that can be stored",
@@ -63,7 +64,7 @@ def _answers(operation: Operation) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status in operation.statuses:
         answer: dict[str, Any] = {"description": STATUSES[status]}
-        if status < 300 or (status == 409 and operation.method == "POST"):
+        if (status < 300 and status != 204) or (status == 409 and operation.method == "POST"):
             answer["content"] = {media_type: _content(media_type) for media_type in operation.media_types}
         elif status >= 400:
             answer["content"] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}

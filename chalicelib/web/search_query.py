@@ -45,12 +45,13 @@ def parse_search(
     if not all(is_valid(uid) for uid in (study_instance_uid, series_instance_uid) if uid):
         raise BadRequest("The path names something that is not a UID.")
     include_tags, include_all = _include_fields(query.get("includefield", []))
+    conditions = tuple(_conditions(query))
     return SearchRequest(
         level,
         study_instance_uid,
         series_instance_uid,
-        tuple(_conditions(query)),
-        include_tags,
+        conditions,
+        include_tags | {condition.tag for condition in conditions},
         include_all,
         min(_count(query, "limit", MAXIMUM_RESULTS), MAXIMUM_RESULTS),
         _count(query, "offset", 0),

@@ -164,7 +164,7 @@ def test_more_results_are_announced(studies: Any) -> None:
             "/studies?includefield=" + ",".join(f"{tag:08X}" for tag in range(0x00100010, 0x00100010 + 100_000)),
             "includefield",
         ),
-        ("/patients?StudyDescription=x", "StudyDescription"),
+        ("/patients?SeriesDescription=x", "SeriesDescription"),
     ],
 )
 def test_nothing_is_ignored_in_silence(studies: Any, path: str, named: str) -> None:
