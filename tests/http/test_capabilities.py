@@ -113,8 +113,9 @@ def test_resources_that_there_are_not(http: HttpClient, bearer: Issue) -> None:
 def test_head_is_get_without_a_body(http: HttpClient, bearer: Issue) -> None:
     headers = bearer(Role.RADIOLOGIST, "nord")
     answer = http.head("/dicomweb/studies?limit=1", headers=headers)
-    assert (answer.status_code, answer.body) == (200, b"")
-    assert answer.headers["Content-Type"] == "application/dicom+json"
+    assert (answer.status_code, answer.body) == (204, b"")
+    described = http.head("/dicomweb/openapi.json", headers=headers)
+    assert (described.body, described.headers["Content-Type"]) == (b"", "application/json")
     assert http.head("/dicomweb/studies?limit=x", headers=headers).status_code == 400
     assert http.head("/dicomweb/studies/1.2.3/metadata", headers=headers).status_code == 404
     assert http.head("/dicomweb/", headers=headers).status_code == 200
