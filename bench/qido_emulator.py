@@ -141,6 +141,7 @@ def main(count: int) -> int:
         table["items"].setdefault(item["pk"]["S"], {})[item["sk"]["S"]] = item
         written += 1
     gc.freeze()
+    gc.enable()
     print(f"{written / count:.1f}", flush=True)
     sys.argv = sys.argv[:1]
     return app.main() or 0
