@@ -102,7 +102,7 @@ def main(count: int = 1000, series_count: int = 2) -> None:
         sops = fill(count, series_count)
         sign_addresses()
         reader, objects = wiring.index_reader(), wiring.object_store()
-        own = retrieve_series.Answers(reader, objects, wiring.pack_queue(), BASE)
+        own = retrieve_series.Answers(reader, objects, wiring.pack_queue(), wiring.renderer(), BASE)
         series = f"{STUDY}.0"
 
         def frame() -> bytes:

@@ -40,6 +40,8 @@ class Package:
     """Whether chalicelib/web is shipped."""
     dropped: tuple[str, ...] = ()
     """Paths that a dependency ships and this function never imports."""
+    kept: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Files by pattern of which only those are shipped whose names begin so."""
 
 
 PYDICOM_DATA = ("pydicom/data/test_files", "pydicom/data/palettes", "pydicom/data/charset_files")
@@ -57,7 +59,14 @@ PACKAGES = (
         "chalicelib.functions.pack_series.handler",
         dropped=("pydicom", "phonenumbers", "tzdata"),
     ),
-    Package("rendered", "requirements-rendered.txt", "chalicelib.functions.rendered.handler", dropped=PYDICOM_DATA),
+    Package(
+        "rendered",
+        "requirements-rendered.txt",
+        "chalicelib.functions.rendered.handler",
+        dropped=PYDICOM_DATA,
+        # Of imagecodecs' sixty codecs HTJ2K alone.
+        kept=(("imagecodecs/*.so", ("_htj2k", "_shared")), ("imagecodecs.libs/*", ("libopenjph",))),
+    ),
 )
 
 
@@ -85,7 +94,7 @@ def build(package: Package, platform: str = "") -> bool:
     """
     dependencies = _dependencies(package, platform)
     files = list(chalicelib_files(package.web))
-    stamp = digest_of(files, dependencies.name, *package.dropped, *_own_version())
+    stamp = digest_of(files, dependencies.name, *package.dropped, repr(package.kept), *_own_version())
     target, stamp_file = BUILD / package.name, BUILD / f"{package.name}.stamp"
     if target.is_dir() and stamp_file.exists() and stamp_file.read_text() == stamp:
         return False
@@ -94,6 +103,10 @@ def build(package: Package, platform: str = "") -> bool:
     shutil.copytree(dependencies, target)
     for dropped in package.dropped:
         shutil.rmtree(target / dropped, ignore_errors=True)
+    for pattern, names in package.kept:
+        for path in target.glob(pattern):
+            if not path.name.startswith(names):
+                path.unlink()
     for path in files:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, target / path)

@@ -164,7 +164,7 @@ class StorageScu:
             return None
         piece: bytes | ByteRange = ByteRange(record.object_key, 0, record.size_bytes)
         if transfer_syntax != record.transfer_syntax_uid:
-            piece = transcoded_instance(self._renderer, record, transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN)
+            piece = transcoded_instance(self._renderer, record, transfer_syntax)
         if isinstance(piece, bytes):
             return _Content(piece, "", len(piece))
         first = self._objects.read(piece.key, 0, WINDOW_BYTES)

@@ -173,3 +173,5 @@ class RenderedBody:
     body: bytes = b""
     object_key: str = ""
     size_bytes: int = 0
+    sizes_bytes: tuple[int, ...] = ()
+    """Lengths of the pieces that the whole is made of, where several were asked for."""

@@ -2,106 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.archive.delivery import Body, Piece, etag_of
+from chalicelib.archive.delivery import Body, Part, Piece, etag_of, multipart_body
 from chalicelib.archive.model import ByteRange, InstanceRecord, RenderedBody
 from chalicelib.archive.ports import Renderer
-from chalicelib.dicom.media_types import EXPLICIT_BIG_ENDIAN, MediaRange, Representation, choose
-from chalicelib.errors import BadRequest, NotFound
+from chalicelib.archive.rendering_parameters import RenderingParameters
+from chalicelib.dicom.media_types import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    MediaRange,
+    Representation,
+    best_offer,
+)
+from chalicelib.dicom.multipart import PartHeader
+from chalicelib.errors import NotAcceptable, NotFound, TooMuch
 
-JPEG, PNG = "image/jpeg", "image/png"
-DEFAULT_QUALITY = 90
-THUMBNAIL_PIXELS = 256
-MAXIMUM_VIEWPORT_PIXELS = 8192
-VOI_FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
+JPEG, PNG, WEBP, GIF = "image/jpeg", "image/png", "image/webp", "image/gif"
+STILL, ANIMATED = (JPEG, PNG, WEBP, GIF), (GIF, WEBP)
+MAXIMUM_PICTURES = 200
+"""Pictures of one answer, so that the Lambda makes them within its time."""
+MAXIMUM_PIXELS = 150_000_000
+"""Pixels of all of them as stored; one picture alone may have more."""
+MAXIMUM_TRANSCODED_BYTES = 256 << 20
+"""Stored and decoded size of an instance that is re-encoded in the Lambda's memory."""
+DOCUMENT = "00420011"
+"""Encapsulated Document."""
 _PIXEL_DATA_TAGS = ("7FE00010", "7FE00008", "7FE00009")
-_PARAMETERS = frozenset({"accept", "charset", "window", "viewport", "quality", "annotation", "iccprofile"})
 
 
 @dataclass(frozen=True)
-class RenderingParameters:
-    """Query parameters of a rendered resource, checked."""
+class Pictures:
+    """Frames (zero-based) of an instance."""
 
-    quality: int = DEFAULT_QUALITY
-    window: tuple[float, float, str] | None = None
-    """Center, width and VOI LUT function."""
-    viewport: tuple[int, int] | None = None
-    """Width and height in pixels that the picture is scaled to fit."""
-    region: tuple[float, float, float, float] | None = None
-    """Left, top, width and height in pixels of the source; negative width or height mirrors."""
+    record: InstanceRecord
+    frames: tuple[int, ...]
 
 
-def parse_rendering(query: Mapping[str, Sequence[str]], is_thumbnail: bool = False) -> RenderingParameters:
-    """Check the query parameters of PS3.18 8.3.5.1; a thumbnail is small unless a viewport says otherwise.
+def every_frame(record: InstanceRecord) -> Pictures:
+    """All frames of an instance."""
+    return Pictures(record, tuple(range(record.number_of_frames)))
+
+
+# What is given ----------------------------------------------------------------------------------------------------
+
+
+def rendered_form(accept: Iterable[MediaRange], count: int, first_alone: bool = False) -> Representation:
+    """The form of `count` pictures: one by itself, several as parts or as an animation; JPEG unless another is wanted.
+
+    `first_alone`: a still picture of the first is a form of several, for a multi-frame instance in a page.
 
     Raises
     ------
-    BadRequest
-        Naming the parameter that is malformed or not supported.
+    NotAcceptable
+        Listing the forms.
     """
-    unknown = set(query) - _PARAMETERS
-    if unknown:
-        raise BadRequest(f"Unknown query parameter: {', '.join(sorted(unknown))}.")
-    values = {name: texts[-1] for name, texts in query.items()}
-    if values.get("annotation"):
-        raise BadRequest("annotation is not supported: pictures carry no burned-in text.")
-    if values.get("iccprofile", "no") not in ("no", "yes"):
-        raise BadRequest("iccprofile must be no or yes.")
-    viewport, region = _viewport(values["viewport"]) if "viewport" in values else (None, None)
-    if is_thumbnail and viewport is None:
-        viewport = (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
-    quality = values.get("quality", str(DEFAULT_QUALITY))
-    if not (quality.isascii() and quality.isdigit() and len(quality) <= 3 and 1 <= int(quality) <= 100):
-        raise BadRequest("quality must be an integer from 1 to 100.")
-    return RenderingParameters(
-        int(quality), _window(values["window"]) if "window" in values else None, viewport, region
+    parts = [Representation(media_type, multipart=True) for media_type in STILL]
+    if count == 1:
+        offers = [*map(Representation, STILL), *parts]
+    elif first_alone:
+        offers = [*map(Representation, (JPEG, PNG, *ANIMATED)), *parts]
+    else:
+        offers = [*parts, *map(Representation, ANIMATED)]
+    return best_offer(accept, offers)
+
+
+def shown_in(form: Representation, pictures: Sequence[Pictures]) -> list[Pictures]:
+    """Which of some pictures a form shows: all of them as parts or as an animation, otherwise the first alone."""
+    if form.multipart or form.media_type in ANIMATED:
+        return list(pictures)
+    return [Pictures(pictures[0].record, pictures[0].frames[:1])]
+
+
+def rendered_etag(
+    pictures: Sequence[Pictures], parameters: RenderingParameters, form: Representation, state: InstanceRecord | None
+) -> str:
+    """Validator of rendered frames, known before they are rendered."""
+    which = [f"{one.record.object_key} {one.frames}" for one in pictures]
+    return etag_of(*which, repr(parameters), str(form), state.object_key if state else "")
+
+
+# Rendering --------------------------------------------------------------------------------------------------------
+
+
+def render(
+    renderer: Renderer,
+    pictures: Sequence[Pictures],
+    parameters: RenderingParameters,
+    form: Representation,
+    base_url: str = "",
+    state: InstanceRecord | None = None,
+) -> Body:
+    """Render frames for a screen: Modality LUT, VOI LUT, colour, overlays, scaling, text; by a presentation state.
+
+    `pictures` are those that the form shows, see `shown_in`.
+
+    Raises
+    ------
+    NotFound
+        If there is no such frame.
+    NotAcceptable
+        If a frame cannot be decoded.
+    TooMuch
+        If there are too many pictures.
+    """
+    is_animation = not form.multipart and form.media_type in ANIMATED
+    _check(pictures)
+    answer = renderer.render(
+        {
+            "operation": "animate" if is_animation and _count(pictures) > 1 else "render",
+            "pictures": [_pixel_source(one.record, one.frames) for one in pictures],
+            "media_type": form.media_type,
+            "quality": parameters.quality,
+            "window": parameters.window,
+            "viewport": parameters.viewport,
+            "region": parameters.region,
+            "annotation": parameters.annotation,
+            "icc_profile": parameters.icc_profile,
+            "presentation_state_key": state.object_key if state else "",
+        }
     )
+    etag = rendered_etag(pictures, parameters, form, state)
+    if not form.multipart:
+        return Body(form.media_type, (_whole(answer),), etag, answer.object_key)
+    headers = [PartHeader(form.media_type, _location(base_url, one.record, frame)) for one in pictures
+               for frame in one.frames]  # fmt: skip
+    parts = [Part(header, (piece,)) for header, piece in zip(headers, _pieces(answer), strict=True)]
+    return multipart_body(parts, form.media_type, etag)
 
 
-def _numbers(name: str, texts: Sequence[str]) -> list[float]:
-    try:
-        numbers = [float(text) for text in texts]
-    except ValueError:
-        raise BadRequest(f"{name} must hold numbers.") from None
-    if not all(abs(number) < 1e12 for number in numbers):
-        raise BadRequest(f"{name} holds a number out of range.")
-    return numbers
+def render_document(
+    renderer: Renderer, record: InstanceRecord, parameters: RenderingParameters, form: Representation
+) -> Body:
+    """First page of an encapsulated PDF as a picture.
+
+    Raises
+    ------
+    NotAcceptable
+        If it cannot be shown so.
+    """
+    if record.frame_table.deflated or DOCUMENT not in record.bulk_data or form.multipart:
+        raise NotAcceptable("The document cannot be shown as a picture.")
+    answer = renderer.render(
+        {
+            "operation": "render_document",
+            "object_key": record.object_key,
+            "document_range": record.bulk_data[DOCUMENT],
+            "media_type": form.media_type,
+            "quality": parameters.quality,
+            "viewport": parameters.viewport,
+        }
+    )
+    etag = etag_of(record.object_key, DOCUMENT, repr(parameters), str(form))
+    return Body(form.media_type, (_whole(answer),), etag, answer.object_key)
 
 
-def _window(text: str) -> tuple[float, float, str]:
-    parts = text.split(",")
-    if len(parts) == 2:
-        parts.append("linear")
-    if len(parts) != 3 or parts[2].lower() not in VOI_FUNCTIONS:
-        raise BadRequest("window must be center,width,function with function linear, linear-exact or sigmoid.")
-    center, width = _numbers("window", parts[:2])
-    function = VOI_FUNCTIONS[parts[2].lower()]
-    if width < 1 and (function == "LINEAR" or width <= 0):
-        raise BadRequest("window has too small a width.")
-    return center, width, function
+def _count(pictures: Iterable[Pictures]) -> int:
+    return sum(len(one.frames) for one in pictures)
 
 
-def _viewport(text: str) -> tuple[tuple[int, int], tuple[float, float, float, float] | None]:
-    parts = text.split(",")
-    if len(parts) not in (2, 6):
-        raise BadRequest("viewport must be width,height or width,height,left,top,source width,source height.")
-    size = _numbers("viewport", parts[:2])
-    if not all(1 <= number <= MAXIMUM_VIEWPORT_PIXELS for number in size):
-        raise BadRequest(f"viewport must be between 1 and {MAXIMUM_VIEWPORT_PIXELS} pixels wide and high.")
-    if len(parts) == 2:
-        return (int(size[0]), int(size[1])), None
-    left, top, width, height = _numbers("viewport", [part or "0" for part in parts[2:]])
-    if left < 0 or top < 0:
-        raise BadRequest("viewport must begin within the image.")
-    return (int(size[0]), int(size[1])), (left, top, width, height)
+def _check(pictures: Sequence[Pictures]) -> None:
+    for one in pictures:
+        if max(one.frames) >= one.record.number_of_frames:
+            raise NotFound("The instance has no such frame.")
+    count = _count(pictures)
+    pixels = sum(_pixels_of(one.record) * len(one.frames) for one in pictures)
+    if count > MAXIMUM_PICTURES or (count > 1 and pixels > MAXIMUM_PIXELS):
+        raise TooMuch(
+            f"These are {count} pictures of {pixels // 1_000_000} million pixels; one answer has at most "
+            f"{MAXIMUM_PICTURES} of {MAXIMUM_PIXELS // 1_000_000} million together. "
+            "Ask for series, instances or frames."
+        )
 
 
-def rendered_media_type(accept: Sequence[MediaRange]) -> str:
-    """JPEG unless PNG is wanted more."""
-    return choose(accept, [Representation(JPEG), Representation(PNG)]).media_type
+def _number(record: InstanceRecord, tag: str) -> int:
+    value = (record.dicom_json.get(tag, {}).get("Value") or [0])[0]
+    return value if isinstance(value, int) else 0
+
+
+def _pixels_of(record: InstanceRecord) -> int:
+    return _number(record, "00280010") * _number(record, "00280011")
+
+
+def _location(base_url: str, record: InstanceRecord, frame: int) -> str:
+    keys = record.keys
+    return (
+        f"{base_url}/studies/{keys.study_instance_uid}/series/{keys.series_instance_uid}"
+        f"/instances/{keys.sop_instance_uid}/frames/{frame + 1}/rendered"
+    )
 
 
 def _pixel_source(record: InstanceRecord, frames: Sequence[int]) -> dict[str, Any]:
@@ -109,6 +199,8 @@ def _pixel_source(record: InstanceRecord, frames: Sequence[int]) -> dict[str, An
     # The words of big endian 8 bit pixels straddle frames of odd length: pydicom gets the whole.
     table = () if record.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN else record.frame_table.frames
     ranges = [table[frame] for frame in frames] if max(frames) < len(table) else []
+    if not ranges and record.size_bytes > MAXIMUM_TRANSCODED_BYTES:
+        raise TooMuch("The instance is too large to be decoded as a whole.")
     return {
         "object_key": record.object_key,
         "transfer_syntax_uid": record.transfer_syntax_uid,
@@ -119,55 +211,58 @@ def _pixel_source(record: InstanceRecord, frames: Sequence[int]) -> dict[str, An
     }
 
 
-def render_frame(
-    renderer: Renderer, record: InstanceRecord, frame: int, parameters: RenderingParameters, media_type: str
-) -> Body:
-    """Render one frame (zero-based) for a screen: Modality LUT, VOI LUT, colour, scaling, JPEG or PNG.
+# Transcoding ------------------------------------------------------------------------------------------------------
+
+
+def transcoded_frames(
+    renderer: Renderer, record: InstanceRecord, frames: Sequence[int], transfer_syntax_uid: str = EXPLICIT_LITTLE_ENDIAN
+) -> list[Piece]:
+    """Frames (zero-based) in another transfer syntax: uncompressed, in the layout that the metadata describes."""
+    source = _pixel_source(record, frames)
+    answer = renderer.render(
+        {"operation": "transcode_frames", "pictures": [source], "target_syntax_uid": transfer_syntax_uid}
+    )
+    return _pieces(answer)
+
+
+def transcoded_instance(
+    renderer: Renderer, record: InstanceRecord, transfer_syntax_uid: str = EXPLICIT_LITTLE_ENDIAN
+) -> Piece:
+    """The instance re-encoded in another transfer syntax, its UIDs kept.
 
     Raises
     ------
-    NotFound
-        If there is no such frame.
+    TooMuch
+        If it does not fit the renderer's memory.
     NotAcceptable
-        If the frame cannot be decoded.
+        If it cannot be re-encoded.
     """
-    if frame >= record.number_of_frames:
-        raise NotFound("The instance has no such frame.")
-    answer = renderer.render(
-        {
-            "operation": "render",
-            **_pixel_source(record, [frame]),
-            "media_type": media_type,
-            "quality": parameters.quality,
-            "window": parameters.window,
-            "viewport": parameters.viewport,
-            "region": parameters.region,
-        }
+    if record.size_bytes > MAXIMUM_TRANSCODED_BYTES:
+        raise TooMuch("The instance is too large to be given in another transfer syntax than transfer-syntax=*.")
+    return _whole(
+        renderer.render(
+            {
+                "operation": "transcode",
+                "object_key": record.object_key,
+                "transfer_syntax_uid": record.transfer_syntax_uid,
+                "target_syntax_uid": transfer_syntax_uid,
+            }
+        )
     )
-    etag = rendered_etag(record, frame, parameters, media_type)
-    return Body(media_type, (_piece(answer),), etag, answer.object_key)
 
 
-def rendered_etag(record: InstanceRecord, frame: int, parameters: RenderingParameters, media_type: str) -> str:
-    """Validator of a rendered frame, known before it is rendered."""
-    return etag_of(record.object_key, str(frame), repr(parameters), media_type)
-
-
-def decoded_frames(renderer: Renderer, record: InstanceRecord, frames: Sequence[int]) -> list[Piece]:
-    """Frames (zero-based) as uncompressed little endian octets in the layout that the metadata describes."""
-    answer = renderer.render({"operation": "decode", **_pixel_source(record, frames)})
-    length = answer.size_bytes // len(frames)
-    if answer.object_key:
-        return [ByteRange(answer.object_key, number * length, length) for number in range(len(frames))]
-    return [answer.body[number * length : (number + 1) * length] for number in range(len(frames))]
-
-
-def transcoded_instance(renderer: Renderer, record: InstanceRecord, implicit_vr: bool = False) -> Piece:
-    """The instance re-encoded as Explicit VR Little Endian, or Implicit VR for those who know nothing else."""
-    request: dict[str, object] = {"operation": "transcode", "object_key": record.object_key}
-    answer = renderer.render({**request, "implicit_vr": True} if implicit_vr else request)
-    return _piece(answer)
-
-
-def _piece(answer: RenderedBody) -> Piece:
+def _whole(answer: RenderedBody) -> Piece:
     return ByteRange(answer.object_key, 0, answer.size_bytes) if answer.object_key else answer.body
+
+
+def _pieces(answer: RenderedBody) -> list[Piece]:
+    """The pieces of an answer, in its order."""
+    pieces: list[Piece] = []
+    start = 0
+    for size in answer.sizes_bytes:
+        if answer.object_key:
+            pieces.append(ByteRange(answer.object_key, start, size))
+        else:
+            pieces.append(answer.body[start : start + size])
+        start += size
+    return pieces

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from chalicelib.archive.delivery import Body, Part, Piece, etag_of, multipart_body, single_part_body
 from chalicelib.archive.model import ByteRange, InstanceRecord
 from chalicelib.archive.pack import DICOM, instance_part
 from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
-from chalicelib.archive.rendered import decoded_frames, transcoded_instance
+from chalicelib.archive.rendered import transcoded_frames
+from chalicelib.archive.retrieve_transcoded import transcoded_part
 from chalicelib.archive.scope import Scope
+from chalicelib.archive.transfer_syntaxes import choose_frame_form, choose_instance_form
 from chalicelib.archive.visible import visible_instance
 from chalicelib.dicom.elements import BytesSource
 from chalicelib.dicom.media_types import (
-    ANY_SYNTAX,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     NATIVE_LITTLE_ENDIAN,
@@ -21,7 +22,6 @@ from chalicelib.dicom.media_types import (
     Representation,
     choose,
     frame_media_type,
-    not_acceptable,
 )
 from chalicelib.dicom.multipart import PartHeader
 from chalicelib.dicom.part10 import open_data_set
@@ -46,29 +46,22 @@ def retrieve_instance(
     accept: Sequence[MediaRange],
     base_url: str,
 ) -> Body:
-    """Retrieve Instance (PS3.18 10.4.1.1.3): the Part 10 file as stored unless another transfer syntax is demanded.
+    """Retrieve Instance (PS3.18 10.4.1.1.3): as stored, byte for byte, or in the transfer syntax asked for.
 
-    `uids` are study, series and SOP instance. Bytes are those received, File Meta Information included.
+    `uids` are study, series and SOP instance.
 
     Raises
     ------
     NotFound, NotAcceptable
-        See `visible.visible_instance`, `media_types.choose`.
+        See `visible.visible_instance`, `transfer_syntaxes.choose_instance_form`.
     """
     record = visible_instance(reader, scope, *uids)
-    stored = record.transfer_syntax_uid
-    offers = [Representation(DICOM, multipart, syntax) for syntax in (stored, EXPLICIT_LITTLE_ENDIAN)
-              for multipart in (True, False)]  # fmt: skip
-    chosen = choose(accept, offers)
-    if chosen.transfer_syntax == stored:
-        part = instance_part(record, base_url)
-    else:
-        header = PartHeader(chosen.content_type())
-        part = Part(header, (transcoded_instance(renderer, record),))
+    chosen = choose_instance_form(record, accept)
+    is_stored = chosen.transfer_syntax == record.transfer_syntax_uid
+    part = instance_part(record, base_url) if is_stored else transcoded_part(renderer, record, chosen.transfer_syntax)
     etag = etag_of(record.object_key, str(chosen))
     if chosen.multipart:
         return multipart_body([part], DICOM, etag)
-    is_stored = chosen.transfer_syntax == stored
     return single_part_body(part, etag, record.object_key if is_stored else "")
 
 
@@ -90,46 +83,6 @@ def frame_numbers(text: str) -> list[int]:
     if len(parts) > MAXIMUM_FRAMES or not all(p.isascii() and p.isdigit() and len(p) < 10 and int(p) for p in parts):
         raise BadRequest("The frame list must be positive integers separated by commas.")
     return [int(part) - 1 for part in parts]
-
-
-def _frame_offers(record: InstanceRecord, single: bool) -> tuple[Representation, Representation]:
-    """The frame as stored, and as octets that every client can read; the same when stored uncompressed."""
-    octets = Representation(OCTETS, not single, EXPLICIT_LITTLE_ENDIAN)
-    if record.transfer_syntax_uid in NATIVE_LITTLE_ENDIAN:
-        return octets, octets
-    syntax = record.transfer_syntax_uid
-    return Representation(frame_media_type(syntax), not single, syntax), octets
-
-
-def choose_frame_form(record: InstanceRecord, accept: Iterable[MediaRange], frame_count: int) -> Representation:
-    """Which form of frames answers an Accept header (PS3.18 8.7.3.3).
-
-    `transfer-syntax=*` means the stored form whatever the type beside it, as viewers send it. Without a transfer
-    syntax, a type that the stored form has gets that, and octets mean uncompressed little endian.
-
-    Raises
-    ------
-    NotAcceptable
-        Listing the forms that there are.
-    """
-    offers: list[Representation] = []
-    for media_range in accept:
-        forms = [single for single in (False, True) if media_range.bare or media_range.multipart != single]
-        for single in forms:
-            if single and frame_count > 1:
-                continue
-            stored, octets = _frame_offers(record, single)
-            syntax = media_range.transfer_syntax
-            if syntax == ANY_SYNTAX or (syntax and syntax == stored.transfer_syntax):
-                return stored
-            if syntax not in ("", EXPLICIT_LITTLE_ENDIAN):
-                continue
-            if media_range.covers(octets.media_type, not single):
-                return octets
-            if not syntax and media_range.covers(stored.media_type, not single):
-                return stored
-    offers.extend(form for single in (False, True) for form in _frame_offers(record, single))
-    raise not_acceptable(offers)
 
 
 def retrieve_frames(
@@ -154,7 +107,8 @@ def retrieve_frames(
     if total == 0 or max(frames) >= total:
         raise NotFound(f"The instance has {total} frames." if total else "The instance has no pixel data.")
     form = choose_frame_form(record, accept, len(frames))
-    is_stored = form.transfer_syntax == record.transfer_syntax_uid or record.transfer_syntax_uid in NATIVE_LITTLE_ENDIAN
+    is_native = {record.transfer_syntax_uid, form.transfer_syntax} <= NATIVE_LITTLE_ENDIAN
+    is_stored = form.transfer_syntax == record.transfer_syntax_uid or is_native
     if is_stored and max(frames) < len(record.frame_table.frames):
         contents: list[tuple[Piece, ...]] = [
             tuple(ByteRange(record.object_key, *fragment) for fragment in record.frame_table.frames[frame])
@@ -163,7 +117,8 @@ def retrieve_frames(
     elif is_stored and form.transfer_syntax != EXPLICIT_LITTLE_ENDIAN:
         raise NotAcceptable("The frames cannot be told apart in the stored form. Ask for application/octet-stream.")
     else:
-        contents = [(piece,) for piece in decoded_frames(renderer, record, frames)]
+        target = form.transfer_syntax or EXPLICIT_LITTLE_ENDIAN
+        contents = [(piece,) for piece in transcoded_frames(renderer, record, frames, target)]
     header = PartHeader(form.content_type())
     etag = etag_of(record.object_key, str(form), *map(str, frames))
     parts = [Part(header, content) for content in contents]

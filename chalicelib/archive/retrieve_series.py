@@ -10,7 +10,8 @@ from chalicelib import errors
 from chalicelib.archive import pack
 from chalicelib.archive.delivery import ASSEMBLED_REUSE_S, Body, Piece, assembled_key, etag_of, multipart_body
 from chalicelib.archive.model import InstanceRecord, SeriesRecord
-from chalicelib.archive.ports import IndexReader, ObjectStore, PackQueue
+from chalicelib.archive.ports import IndexReader, ObjectStore, PackQueue, Renderer
+from chalicelib.archive.retrieve_transcoded import transcoded_body
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.visible import visible_series, visible_study
 from chalicelib.dicom import multipart
@@ -32,13 +33,14 @@ class Answers:
     reader: IndexReader
     objects: ObjectStore
     packs: PackQueue
+    renderer: Renderer
     base_url: str
 
 
 def retrieve_series(
     own: Answers, scope: Scope, study_instance_uid: str, series_instance_uid: str, accept: Sequence[MediaRange]
 ) -> Body:
-    """Retrieve Series: every instance in its stored transfer syntax, by SOP Instance UID.
+    """Retrieve Series: every instance as stored unless the caller insists on another form, by SOP Instance UID.
 
     Raises
     ------
@@ -50,6 +52,8 @@ def retrieve_series(
         If it is too big for one answer.
     """
     series = visible_series(own.reader, scope, study_instance_uid, series_instance_uid)
+    if transcoded := transcoded_body(own.reader, own.renderer, [series], accept, own.base_url):
+        return transcoded
     if pack.is_answered_by_packs(series):
         if found := pack.find_pack(own.objects, series, own.base_url):
             _check_acceptable(accept, found.transfer_syntax_uids)
@@ -60,12 +64,14 @@ def retrieve_series(
 
 
 def retrieve_study(own: Answers, scope: Scope, study_instance_uid: str, accept: Sequence[MediaRange]) -> Body:
-    """Retrieve Study: every instance in its stored transfer syntax, series by series; raises as `retrieve_series`.
+    """Retrieve Study: every instance as stored unless insisted otherwise, series by series; raises as `retrieve_series`.
 
     A study above a size is assembled from its packs by S3 and kept for a day: who asks again is redirected at once.
     """
     study = visible_study(own.reader, scope, study_instance_uid)
     all_series = list(own.reader.series_of_study(study.hospital, study_instance_uid))
+    if transcoded := transcoded_body(own.reader, own.renderer, all_series, accept, own.base_url):
+        return transcoded
     if not pack.is_answered_by_packs(study):
         return _body_of(own, all_series, accept, "")
     if not all_series:

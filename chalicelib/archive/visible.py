@@ -10,7 +10,7 @@ from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, St
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import Scope
 from chalicelib.dicom.uid import is_valid
-from chalicelib.errors import BadRequest, Conflict, NotFound
+from chalicelib.errors import BadRequest, Conflict, NotFound, TooMuch
 
 PATIENT_ID = "00100020"
 ISSUER_OF_PATIENT_ID = "00100021"
@@ -152,6 +152,40 @@ class Pictures:
     def middle(self) -> str:
         """SOP Instance UID of the one in the middle by Instance Number, "" when there is none."""
         return sorted(self._found)[len(self._found) // 2][1] if self._found else ""
+
+
+def pictures_of_series(
+    reader: IndexReader, scope: Scope, study_instance_uid: str, series_instance_uid: str, limit: int
+) -> list[InstanceRecord]:
+    """Instances of a series that have pixel data, by Instance Number; raises as `visible_study`.
+
+    Raises
+    ------
+    TooMuch
+        If the series has more than `limit` instances.
+    """
+    return _pictures(reader, visible_series(reader, scope, study_instance_uid, series_instance_uid), limit)
+
+
+def pictures_of_study(reader: IndexReader, scope: Scope, study_instance_uid: str, limit: int) -> list[InstanceRecord]:
+    """Instances of a study that have pixel data, series by series; raises as `pictures_of_series`."""
+    study = visible_study(reader, scope, study_instance_uid)
+    if study.instance_count > limit:
+        raise _too_many(study.instance_count, limit)
+    all_series = reader.series_of_study(study.hospital, study_instance_uid)
+    return [record for series in all_series for record in _pictures(reader, series, limit)]
+
+
+def _pictures(reader: IndexReader, series: SeriesRecord, limit: int) -> list[InstanceRecord]:
+    if series.instance_count > limit:
+        raise _too_many(series.instance_count, limit)
+    records = reader.instances_of_series(series.hospital, series.study_instance_uid, series.series_instance_uid)
+    found = [record for record in records if record.number_of_frames]
+    return sorted(found, key=lambda record: (_instance_number(record), record.keys.sop_instance_uid))
+
+
+def _too_many(count: int, limit: int) -> TooMuch:
+    return TooMuch(f"There are {count} instances; one answer shows {limit} pictures. Ask for instances or frames.")
 
 
 def _middle_picture(reader: IndexReader, series: SeriesRecord) -> InstanceRecord | None:

@@ -20,6 +20,16 @@ _ERRORS: dict[str, type[errors.ArchiveError]] = {
 }
 
 
+_ENDED_BY_LAMBDA = ("Sandbox.Timedout", "Runtime.OutOfMemory", "Runtime.ExitError")
+
+
+def _ended_by_lambda(payload: object) -> bool:
+    """Whether the platform ended the function: out of memory, out of time, or a decoder that crashed."""
+    if not isinstance(payload, dict):
+        return False
+    return payload.get("errorType") in _ENDED_BY_LAMBDA or "Task timed out" in str(payload.get("errorMessage"))
+
+
 class LambdaRenderer:
     """`archive.ports.Renderer` by invoking `functions/rendered.py`."""
 
@@ -33,7 +43,7 @@ class LambdaRenderer:
         Raises
         ------
         errors.NotAcceptable, errors.NotFound, errors.BadRequest, errors.TooMuch
-            As the renderer reports.
+            As the renderer reports; TooMuch too if Lambda ended it for want of memory or time.
         errors.Unavailable
             If it does not answer or fails.
         """
@@ -42,6 +52,8 @@ class LambdaRenderer:
             payload = json.loads(answer["Payload"].read())
         except (ClientError, BotoCoreError, ValueError) as error:
             raise errors.Unavailable("The renderer does not answer.") from error
+        if answer.get("FunctionError") and _ended_by_lambda(payload):
+            raise errors.TooMuch("Rendering took too much memory or time: ask for less, or for the stored form.")
         if answer.get("FunctionError") or not isinstance(payload, dict):
             raise errors.Unavailable("The renderer failed on this instance.")
         if "error" in payload:
@@ -51,4 +63,5 @@ class LambdaRenderer:
             base64.b64decode(payload.get("body_base64", "")),
             payload.get("object_key", ""),
             payload["size_bytes"],
+            tuple(payload.get("sizes_bytes", ())),
         )

@@ -186,6 +186,29 @@ def choose(ranges: Iterable[MediaRange], offers: Sequence[Representation]) -> Re
     raise not_acceptable(offers)
 
 
+def best_offer(ranges: Iterable[MediaRange], offers: Sequence[Representation]) -> Representation:
+    """The offer with the highest quality; among equals the first offered, not the first that the caller lists.
+
+    Browsers list image types of equal quality in an order that says nothing (RFC 9110 12.5.1).
+
+    Raises
+    ------
+    NotAcceptable
+        Listing the offers, when none is accepted.
+    """
+    ranges = list(ranges)
+    best: tuple[float, Representation] | None = None
+    for offer in offers:
+        covering = [r for r in ranges if r.covers(offer.media_type, offer.multipart)]
+        if covering:
+            closest = min(covering, key=lambda r: r.media_type.count("*"))
+            if best is None or closest.quality > best[0]:
+                best = (closest.quality, offer)
+    if best is None:
+        raise not_acceptable(offers)
+    return best[1]
+
+
 def not_acceptable(offers: Sequence[Representation]) -> NotAcceptable:
     """The error that lists what is available."""
     return NotAcceptable("Available: " + ", ".join(dict.fromkeys(str(offer) for offer in offers)) + ".")

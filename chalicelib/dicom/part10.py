@@ -28,7 +28,8 @@ EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 """Deflated Explicit VR Little Endian, JPIP Referenced Deflate, JPIP HTJ2K Referenced Deflate (PS3.5 A.5, A.7, A.9)."""
-INFLATED_LIMIT_BYTES = 1 << 30
+INFLATED_LIMIT_BYTES = 256 << 20
+"""Deflation shrinks a thousandfold: what is inflated must fit the memory of a Lambda beside its copies."""
 
 MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
 MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
@@ -159,6 +160,23 @@ def inflate(source: Source, offset: int) -> BytesSource:
     if not inflater.eof:
         raise Truncated("The deflated data set ends early.")
     return BytesSource(b"".join(pieces))
+
+
+def inflated_file(content: bytes) -> bytes:
+    """A file as it would be in Explicit VR Little Endian if it is deflated, otherwise as it is; raises as `inflate`.
+
+    File Meta Information keeps its length: the transfer syntax that it names is padded.
+    """
+    source = BytesSource(content)
+    file_meta, end = _file_meta(source, 132 if content[128:132] == b"DICM" else 0)
+    transfer_syntax_uid = file_meta.get(TRANSFER_SYNTAX_UID, "")
+    if transfer_syntax_uid not in DEFLATED:
+        return content
+    inflated = inflate(source, end)
+    named = content[:end].replace(
+        transfer_syntax_uid.encode(), EXPLICIT_VR_LITTLE_ENDIAN.encode().ljust(len(transfer_syntax_uid), b"\0"), 1
+    )
+    return named + inflated.read_at(end, inflated.size - end)
 
 
 def text_value(source: Source, element: Element) -> str:

@@ -104,6 +104,18 @@ def frame_media_types() -> str:
     )
 
 
+def transcoding() -> str:
+    """Transfer syntaxes that instances and frames are decoded from and encoded in."""
+    from chalicelib.archive.transfer_syntaxes import DECODED, DEFLATED_EXPLICIT, ENCODED
+
+    written = {"1.2.840.10008.1.2.1", DEFLATED_EXPLICIT, *ENCODED}
+    return _table(
+        ("Transfer syntax", "Stored, can be decoded", "Can be asked for"),
+        ((f"`{uid}`", "yes" if uid in DECODED else "no", "yes" if uid in written else "as stored only")
+         for uid in sorted(DECODED | written)),
+    )  # fmt: skip
+
+
 def returned_attributes() -> str:
     """Attributes that searches match and return without `includefield`."""
     rows = []
@@ -118,13 +130,17 @@ def returned_attributes() -> str:
 def limits() -> str:
     """Figures."""
     from chalicelib.archive.pack import LARGEST_PACK_BYTES
+    from chalicelib.archive.rendered import MAXIMUM_PICTURES
     from chalicelib.archive.retrieve import MAXIMUM_FRAMES
     from chalicelib.archive.retrieve_series import MOST_BYTES_AT_ONCE, MOST_INSTANCES_AT_ONCE
+    from chalicelib.archive.retrieve_transcoded import MAXIMUM_TRANSCODED_INSTANCES
     from chalicelib.archive.search import MAXIMUM_RESULTS
 
     rows = (
         ("Results of one search", MAXIMUM_RESULTS),
         ("Frames of one list", MAXIMUM_FRAMES),
+        ("Instances of one series or study that are re-encoded", MAXIMUM_TRANSCODED_INSTANCES),
+        ("Pictures of one answer", MAXIMUM_PICTURES),
         (
             "Series or study that is answered before it is packed",
             f"{MOST_BYTES_AT_ONCE} bytes, {MOST_INSTANCES_AT_ONCE} instances",
@@ -142,6 +158,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "statuses": statuses,
     "request-payloads": request_payloads,
     "frame-media-types": frame_media_types,
+    "transcoding": transcoding,
     "returned-attributes": returned_attributes,
     "limits": limits,
 }

@@ -21,10 +21,13 @@ FRAME_TYPES = (
     'multipart/related; type="video/mpeg2"',
     'multipart/related; type="video/mp4"',
 )
-"""Those of the stored form besides octets; see the statement's table of transfer syntaxes."""
+"""Octets, the stored form, and those that can be encoded; see the statement's tables of transfer syntaxes."""
 BULK_DATA_TYPES = (*FRAME_TYPES, "application/pdf")
-PICTURES = ("image/jpeg", "image/png")
-RENDERED_TYPES = (*PICTURES, "application/pdf")
+STILL = ("image/jpeg", "image/png", "image/webp", "image/gif")
+PICTURES = (*STILL, *(f'multipart/related; type="{media_type}"' for media_type in STILL))
+SEVERAL_PICTURES = (*PICTURES[len(STILL) :], "image/gif", "image/webp")
+"""Several pictures are parts, or an animation."""
+DOCUMENTS = ("application/pdf", "text/html", "text/plain")
 WADL, JSON = "application/vnd.sun.wadl+xml", "application/json"
 
 SEARCH = ("includefield", "limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching")
@@ -68,8 +71,8 @@ PARAMETERS |= {
     "windowCenter": ({"type": "number"}, "VOI window's center"),
     "windowWidth": ({"type": "number"}, "VOI window's width"),
     "imageQuality": ({"type": "integer", "minimum": 1, "maximum": 100}, "Quality of a lossy picture"),
-    "presentationUID": (_STRING, "Not supported: refused"),
-    "presentationSeriesUID": (_STRING, "Not supported: refused"),
+    "presentationUID": (_STRING, "Presentation state that the picture is shown by"),
+    "presentationSeriesUID": (_STRING, "Its series, of the same study"),
 }
 MANDATORY = frozenset({"requestType", "studyUID", "seriesUID", "objectUID"})
 """Query parameters without which there is no request."""
@@ -137,11 +140,12 @@ _BYTES = (206, 307, 416)
 _STORED = (200, 202, 400, 406, 409, 411, 413, 415, 429)
 
 
-def _rendered(path: str, level: str) -> tuple[Operation, Operation]:
+def _rendered(path: str, level: str, types: tuple[str, ...]) -> tuple[Operation, Operation]:
     return (
-        _retrieve(f"{path}/rendered", f"Retrieve Rendered {level}", "10.4.1.1.3", RENDERED_TYPES, *RENDERING,
-                  statuses=_BYTES),
-        _retrieve(f"{path}/thumbnail", f"Retrieve {level} Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
+        _retrieve(f"{path}/rendered", f"Retrieve Rendered {level}", "10.4.1.1.3", types, *RENDERING,
+                  statuses=(*_BYTES, 413)),
+        _retrieve(f"{path}/thumbnail", f"Retrieve {level} Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING,
+                  statuses=(413,)),
     )  # fmt: skip
 
 
@@ -161,24 +165,24 @@ OPERATIONS: tuple[Operation, ...] = (
     _search("/patients", "Search for Patients"),
     _retrieve(_STUDY, "Retrieve Study", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
     _retrieve(_SERIES, "Retrieve Series", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
-    _retrieve(_INSTANCE, "Retrieve Instance", "10.4.1.1.1", INSTANCE_TYPES, statuses=_BYTES),
+    _retrieve(_INSTANCE, "Retrieve Instance", "10.4.1.1.1", INSTANCE_TYPES, statuses=(*_BYTES, 413)),
     _retrieve(_STUDY + "/metadata", "Retrieve Study Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
     _retrieve(_SERIES + "/metadata", "Retrieve Series Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
     _retrieve(_INSTANCE + "/metadata", "Retrieve Instance Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
-    _retrieve(_FRAMES, "Retrieve Frames", "10.4.1.1.6", FRAME_TYPES, statuses=_BYTES),
+    _retrieve(_FRAMES, "Retrieve Frames", "10.4.1.1.6", FRAME_TYPES, statuses=(*_BYTES, 413)),
     _retrieve(_INSTANCE + "/bulkdata/{path}", "Retrieve Bulk Data", "10.4.1.1.5", BULK_DATA_TYPES, statuses=_BYTES),
-    _retrieve(_STUDY + "/thumbnail", "Retrieve Study Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
-    _retrieve(_SERIES + "/thumbnail", "Retrieve Series Thumbnail", "10.4.1.1.4", PICTURES, *RENDERING),
-    *_rendered(_INSTANCE, "Instance"),
-    *_rendered(_FRAMES, "Frames"),
+    *_rendered(_STUDY, "Study", SEVERAL_PICTURES),
+    *_rendered(_SERIES, "Series", SEVERAL_PICTURES),
+    *_rendered(_INSTANCE, "Instance", (*PICTURES, *DOCUMENTS)),
+    *_rendered(_FRAMES, "Frames", PICTURES),
     Operation(
         "GET",
         "/wado",
         "Retrieve Instance by URI",
         "9.4, 9.5",
-        (*PICTURES, "application/pdf", "application/dicom"),
+        (*STILL, "application/pdf", "application/dicom"),
         URI_PARAMETERS,
-        (200, 206, 304, 307, 400, 404, 406, 409, 416),
+        (200, 206, 304, 307, 400, 404, 406, 409, 413, 416),
     ),
     _store("/studies", "Store Instances"),
     _store("/studies/{study}", "Store Instances of a Study"),

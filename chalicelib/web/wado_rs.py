@@ -26,7 +26,8 @@ routes = Blueprint(__name__)
 
 
 def _answers() -> retrieve_series.Answers:
-    return retrieve_series.Answers(wiring.index_reader(), wiring.object_store(), wiring.pack_queue(), base_url())
+    reader, objects, packs = wiring.index_reader(), wiring.object_store(), wiring.pack_queue()
+    return retrieve_series.Answers(reader, objects, packs, wiring.renderer(), base_url())
 
 
 @routes.route(STUDY, methods=["GET"], authorizer=sessions_authorizer)

@@ -9,6 +9,9 @@ from chalice.app import Blueprint, Response
 from chalicelib import wiring
 from chalicelib.archive import rendered, retrieve
 from chalicelib.archive.model import InstanceRecord
+from chalicelib.archive.presentation import PRESENTATION_STATES
+from chalicelib.archive.rendered import Pictures
+from chalicelib.archive.rendering_parameters import MAXIMUM_VIEWPORT_PIXELS, parse_rendering
 from chalicelib.archive.visible import visible_instance
 from chalicelib.dicom import uid
 from chalicelib.dicom.media_types import MediaRange, check_character_set, parse_accept
@@ -36,7 +39,7 @@ OF_PICTURES = (
     "iccprofile", "presentationUID", "presentationSeriesUID",
 )  # fmt: skip
 PARAMETERS = (*MANDATORY, "contentType", "charset", *OF_DICOM, *OF_PICTURES)
-_LARGEST = rendered.MAXIMUM_VIEWPORT_PIXELS
+_LARGEST = MAXIMUM_VIEWPORT_PIXELS
 
 
 @routes.route("/dicomweb/wado", methods=["GET"], authorizer=sessions_authorizer)
@@ -107,17 +110,30 @@ def _retrieve_rendered(query: Mapping[str, str], record: InstanceRecord, accept:
     useless = sorted(set(query) & set(OF_DICOM))
     if useless:
         raise BadRequest(f"Parameters of {DICOM} do not go with rendered media types: {', '.join(useless)}.")
-    if "presentationUID" in query or "presentationSeriesUID" in query:
-        raise BadRequest("presentationUID and presentationSeriesUID are not supported.")
-    parameters = rendered.parse_rendering(rendering_query(query, record))
+    parameters = parse_rendering(rendering_query(query, record))
     frame = _positive(query, "frameNumber", 1) - 1
     if DOCUMENT in record.bulk_data:
         return deliver(request, retrieve.encapsulated_document(wiring.object_store(), record, accept))
-    media_type = rendered.rendered_media_type(accept)
-    etag = rendered.rendered_etag(record, frame, parameters, media_type)
+    pictures, form = [Pictures(record, (frame,))], rendered.rendered_form(accept, 1)
+    state = _presentation_state(query)
+    etag = rendered.rendered_etag(pictures, parameters, form, state)
     if is_known_to_caller(request, etag):
         return not_modified(etag, IMMUTABLE)
-    return deliver(request, rendered.render_frame(wiring.renderer(), record, frame, parameters, media_type))
+    return deliver(request, rendered.render(wiring.renderer(), pictures, parameters, form, base_url(), state))
+
+
+def _presentation_state(query: Mapping[str, str]) -> InstanceRecord | None:
+    """The presentation state of the same study that the picture is to be shown by (9.5.1.2.6, 9.5.1.2.7)."""
+    names = ("presentationSeriesUID", "presentationUID")
+    if not set(names) & set(query):
+        return None
+    if not all(name in query and uid.is_valid(query[name]) for name in names):
+        raise BadRequest("presentationUID and presentationSeriesUID go together and are UIDs.")
+    uids = (query["studyUID"], *(query[name] for name in names))
+    state = visible_instance(wiring.index_reader(), scope_of(routes.current_request), uids[0], uids[1], uids[2])
+    if state.sop_class_uid not in PRESENTATION_STATES:
+        raise BadRequest("presentationUID names no presentation state that can be applied.")
+    return state
 
 
 # Parameters of pictures in the words of WADO-RS ----------------------------------------------------------------------

@@ -77,7 +77,7 @@ def real(name: str, hospital: str = "nord") -> tuple[Any, bytes, str]:
     return dataset, body, url
 
 
-def test_an_instance_comes_back_byte_for_byte(get: Get) -> None:
+def test_an_instance_comes_back_byte_for_byte(get: Get, rendered_function: RenderedFunction) -> None:
     dataset, body, url = real("MR_small_jpeg_ls_lossless.dcm")
     answer = get(url, 'multipart/related; type="application/dicom"; transfer-syntax=*')
     ((headers, content),) = parts_of(answer.body, answer.headers["Content-Type"])
