@@ -64,7 +64,7 @@ def retrieve_series(
 
 
 def retrieve_study(own: Answers, scope: Scope, study_instance_uid: str, accept: Sequence[MediaRange]) -> Body:
-    """Retrieve Study: every instance as stored unless insisted otherwise, series by series; raises as `retrieve_series`.
+    """Retrieve Study: as stored unless insisted otherwise, series by series; raises as `retrieve_series`.
 
     A study above a size is assembled from its packs by S3 and kept for a day: who asks again is redirected at once.
     """

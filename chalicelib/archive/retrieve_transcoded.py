@@ -1,4 +1,4 @@
-"""Retrieve Series and Retrieve Study in another transfer syntax than the stored ones, within bounds (PS3.18 8.7.3.5)."""
+"""Retrieve Series and Retrieve Study in another transfer syntax than the stored one, within bounds (PS3.18 8.7.3.5)."""
 
 from __future__ import annotations
 
