@@ -15,7 +15,7 @@ from tests.platform import RunningPlatform
 from tests.scp.stow import multipart, related
 
 HOSPITAL = "hopital-nord"
-WAIT_S = 90
+WAIT_S = 200
 
 
 def test_a_quiet_study_is_packed_and_streamed_from_s3(platform: RunningPlatform) -> None:
