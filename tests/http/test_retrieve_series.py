@@ -121,7 +121,7 @@ def test_packs_are_given_to_those_alone_who_may_see_them(
         assert other.status_code == 404
     for accept, status in (
         ("application/json", 406),
-        ('multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.90', 406),
+        ('multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.100', 406),
         ('multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.1', 307),
     ):
         assert send("/studies/1.2.3/series/1.2.3.4", accept).status_code == status
