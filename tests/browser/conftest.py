@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from pydicom.dataset import Dataset
 
 from tests.browser.instances import ct_series
+from tests.browser.viewer import Viewer
 from tests.platform import RunningPlatform
 
 CHROMIUM = "/usr/bin/chromium"
@@ -112,6 +113,24 @@ def portal(platform: RunningPlatform, browser: Browser) -> Iterator[Portal]:
     assert not opened.complaints
 
 
+@pytest.fixture(scope="module")
+def signed_in_viewer(platform: RunningPlatform, browser: Browser) -> Iterator[tuple[Portal, Viewer]]:
+    """One page for all tests of a module: OHIF's scripts are loaded once, as on a radiologist's workstation."""
+    opened = Portal(platform.url, platform.credentials(), browser)
+    yield opened, Viewer(opened.sign_in())
+    for context in opened.contexts:
+        context.close()
+
+
+@pytest.fixture
+def viewer(signed_in_viewer: tuple[Portal, Viewer]) -> Iterator[Viewer]:
+    """OHIF; a test fails on any script error, refusal of the content security policy or request elsewhere."""
+    opened, page = signed_in_viewer
+    opened.complaints.clear()
+    yield page
+    assert not opened.complaints
+
+
 Send = Callable[..., None]
 
 
@@ -137,7 +156,7 @@ def wait_until_indexed(platform: RunningPlatform, study_instance_uid: str, insta
     """Wait until a study of Hopital Nord is found with all its instances."""
     headers = {"Authorization": f"Bearer {platform.token('radiologist', 'hopital-nord')}"}
     url = f"{platform.dicomweb_url}/studies/{study_instance_uid}/instances"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         answer = requests.get(url, headers=headers, timeout=10)
         if answer.status_code == 200 and len(answer.json()) >= instances:

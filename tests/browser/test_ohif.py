@@ -6,45 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
 from tests.browser.conftest import Portal, Send, wait_until_indexed
 from tests.browser.instances import pdf_report, real_instance
+from tests.browser.viewer import Viewer
 from tests.platform import RunningPlatform
 
 Array = np.ndarray[Any, Any]
 GRID = 24
 """Points a side at which the picture is compared."""
-
-VIEWPORT = "cornerstone.getRenderingEngines()[0].getViewports()[0]"
-IS_DRAWN = f"""() => {{
-  if (!window.cornerstone?.getRenderingEngines()?.length) return false;
-  const viewport = {VIEWPORT};
-  if (!viewport?.getCurrentImageId?.() || !viewport.getImageData()) return false;
-  const canvas = viewport.getCanvas();
-  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  return pixels.some((value, index) => index % 4 !== 3 && value > 20);
-}}"""
-READ_PICTURE = f"""(grid) => {{
-  const viewport = {VIEWPORT};
-  const image = viewport.getImageData();
-  const canvas = viewport.getCanvas();
-  const scale = canvas.width / canvas.clientWidth;
-  const context = canvas.getContext("2d");
-  const [columns, rows] = image.dimensions;
-  const samples = [];
-  for (let i = 1; i <= grid; i += 1)
-    for (let j = 1; j <= grid; j += 1) {{
-      const [column, row] = [Math.floor((columns * i) / (grid + 1)), Math.floor((rows * j) / (grid + 1))];
-      const [x, y] = viewport.worldToCanvas(image.imageData.indexToWorld([column, row, 0]));
-      const [red, green, blue] = context.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data;
-      samples.push([row, column, red, green, blue]);
-    }}
-  const {{ voiRange, invert }} = viewport.getProperties();
-  return {{ rows, columns, values: Array.from(image.scalarData), samples, voiRange, invert }};
-}}"""
 
 
 def decoded(instance: Dataset) -> Array:
@@ -66,15 +39,6 @@ def as_shown(values: Array, voi_range: dict[str, float] | None) -> Array:
     return np.repeat(gray[..., np.newaxis], 3, axis=-1)
 
 
-def open_in_viewer(portal: Portal, study_instance_uid: str) -> Page:
-    """The viewer with a study in it, from its button in the portal."""
-    page = portal.sign_in(path=f"/studies/{study_instance_uid}")
-    page.get_by_role("link", name="Ouvrir la visionneuse").click()
-    page.wait_for_function(IS_DRAWN, timeout=60_000, polling=250)
-    page.wait_for_timeout(500)
-    return page
-
-
 @pytest.mark.parametrize(
     ("name", "tolerance"),
     [
@@ -83,19 +47,21 @@ def open_in_viewer(portal: Portal, study_instance_uid: str) -> Page:
         ("MR_small_RLE.dcm", 0),
         ("MR_small_jp2klossless.dcm", 0),
         ("MR_small_jpeg_ls_lossless.dcm", 0),
+        ("JPGLosslessP14SV1_1s_1f_8b.dcm", 0),
+        ("JPEG-LL.dcm", 0),
         ("examples_ybr_color.dcm", 3),
         ("SC_rgb_jpeg_dcmtk.dcm", 4),
     ],
 )
 def test_viewer_draws_what_pydicom_decodes(
-    portal: Portal, platform: RunningPlatform, send: Send, name: str, tolerance: int
+    viewer: Viewer, platform: RunningPlatform, send: Send, name: str, tolerance: int
 ) -> None:
     """`tolerance` is for values: two decoders of a lossy syntax, or two conversions to RGB, may differ by little."""
     instance = real_instance(name, PatientName="PIXELS^Essai", PatientID="PIXELS")
     send(instance)
     wait_until_indexed(platform, instance.StudyInstanceUID, 1)
-    page = open_in_viewer(portal, instance.StudyInstanceUID)
-    picture = page.evaluate(READ_PICTURE, GRID)
+    viewer.open(instance.StudyInstanceUID)
+    picture = viewer.picture(GRID)
 
     expected = decoded(instance)
     assert (picture["rows"], picture["columns"]) == expected.shape[:2]
@@ -113,7 +79,8 @@ def test_viewer_draws_what_pydicom_decodes(
 
 
 def test_viewer_speaks_the_language_of_the_portal_and_leads_back(portal: Portal, some_study: str) -> None:
-    page = open_in_viewer(portal, some_study)
+    page = portal.sign_in()
+    Viewer(page).open(some_study)
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     expect(page.get_by_text("Études")).to_be_visible()
     page.get_by_role("link", name="Liste de travail").click()
