@@ -102,6 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--slices", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=100)
+    parser.add_argument("--only", default="", help="cases whose names contain this")
     parser.add_argument("--handler-only", action="store_true", help="the handlers over an emulator, without an edge")
     options = parser.parse_args(arguments)
     if missing("Orthanc") or not DICOMWEB_PLUGIN.exists():
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
             render_here()
             quiet_logs()
             results = []
-            for case in cases(options.studies, ct):
+            for case in (case for case in cases(options.studies, ct) if options.only in case.name):
                 count = max(3, round(options.requests * case.share))
                 _check_results(case, peer.http_port)
                 theirs = _measure_peer(case, peer.http_port, peer.process_ids, count)
@@ -138,7 +139,8 @@ def main(arguments: list[str] | None = None) -> int:
                 )
             report = report_dicomweb.table(results, options.studies, options.slices)
             print(report, flush=True)
-            (Path(__file__).parent / "results/dicomweb.md").write_text(report)
+            if not options.only:
+                (Path(__file__).parent / "results/dicomweb.md").write_text(report)
     return 0
 
 
