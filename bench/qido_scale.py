@@ -56,7 +56,7 @@ SEARCHES = {
     "name and modality": "PatientName=mart*&ModalitiesInStudy=PT",
     "rare modality": "ModalitiesInStudy=PT",
     "modality and month": f"ModalitiesInStudy=CT&{MONTH}",
-    "description": "StudyDescription=*genou*",
+    "description": "StudyDescription=*enou*",
     "offset 1000": "offset=1000",
     "offset 1000 of a name": "PatientName=m*&offset=1000",
 }
@@ -176,7 +176,11 @@ def main(sizes: list[int], repeats: int = 2) -> int:
     for size in sizes:
         with emulator(size) as (client, items_per_study):
             postings.append(items_per_study)
-            columns.append({name: measure(client, query, repeats) for name, query in SEARCHES.items()})
+            column: dict[str, str] = {}
+            for name, query in SEARCHES.items():
+                column[name] = measure(client, query, repeats)
+                print(f"{size:,} | {name} | {column[name]}", file=sys.stderr, flush=True)
+            columns.append(column)
     heads = "".join(f" {size:,}: found | read units | calls | items | CPU ms |" for size in sizes)
     lines = [f"| page of 50 |{heads}", "|---" * (1 + 5 * len(sizes)) + "|"]
     lines += [f"| {name} | " + " | ".join(column[name] for column in columns) + " |" for name in SEARCHES]
