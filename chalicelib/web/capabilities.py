@@ -18,6 +18,8 @@ routes = Blueprint(__name__)
 
 ANYTHING_ELSE = BASE + "/{proxy+}"
 """API Gateway's name for every path and method below that no route is more specific for."""
+ANY_CONTENT: list[str] = []
+"""A body's type does not matter where no body is taken: chalice would answer 415 first."""
 _OFFERS = (Representation(WADL), Representation(JSON))
 _CACHE = {"Cache-Control": "public, max-age=300", "Vary": "Accept, Accept-Encoding"}
 
@@ -65,7 +67,12 @@ def retrieve_capabilities_of_resource() -> Response:
     return _capabilities(found[0], methods(found[0])) if found else _not_found()
 
 
-@routes.route(ANYTHING_ELSE, methods=["HEAD", "GET", "POST", "PUT", "PATCH", "DELETE"], authorizer=sessions_authorizer)
+@routes.route(
+    ANYTHING_ELSE,
+    methods=["HEAD", "GET", "POST", "PUT", "PATCH", "DELETE"],
+    authorizer=sessions_authorizer,
+    content_types=ANY_CONTENT,
+)
 @handles_errors
 def anything_else() -> Response:
     """HEAD of what has GET; 404 for what there is not; 405 for what cannot be done with what there is.
@@ -82,7 +89,9 @@ def anything_else() -> Response:
     return _not_allowed(template)
 
 
-@routes.route(BASE, methods=["POST", "PUT", "PATCH", "DELETE"], authorizer=sessions_authorizer)
+@routes.route(
+    BASE, methods=["POST", "PUT", "PATCH", "DELETE"], authorizer=sessions_authorizer, content_types=ANY_CONTENT
+)
 @handles_errors
 def nothing_else() -> Response:
     """405 for the service itself."""

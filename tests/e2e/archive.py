@@ -24,7 +24,7 @@ REAL = {
     "image/jpeg": "JPGExtended.dcm",
     "image/dicom-rle": "SC_rgb_rle.dcm",
     "image/jls": "MR_small_jpeg_ls_lossless.dcm",
-    "image/jp2": "MR_small_jp2klossless.dcm",
+    "image/jp2": "JPEG2000.dcm",
 }
 """A real file whose frames are of that media type."""
 

@@ -93,7 +93,8 @@ def test_every_query_parameter_is_understood_and_no_other(archive: Archive, oper
             answer = archive.get(operation, archive.image, query=f"{name}={VALUES[name]}")
             assert answer.status_code == 200, (name, answer.text[:300])
         elif name == ATTRIBUTE:
-            for key in ("PatientID=P1", "00100020=P1", "00400275.00400009=", "StudyDate=20240101-20241231"):
+            in_sequence = ["00400275.00400009="] if operation.path.endswith(("/series", "/instances")) else []
+            for key in ("PatientID=P1", "00100020=P1", "StudyDate=20240101-20241231", *in_sequence):
                 assert archive.get(operation, archive.image, query=key).status_code in (200, 204), key
         elif name in TOGETHER:
             query = "&".join(f"{name}={value}" for name, value in TOGETHER.items())
@@ -134,7 +135,8 @@ def test_every_method_is_answered(archive: Archive, operation: Operation) -> Non
     got, head = (archive.get(operation, archive.image, method=method) for method in ("GET", "HEAD"))
     assert (head.status_code, head.content) == (got.status_code, b"")
     assert head.headers["Content-Type"].split(";")[0] == got.headers["Content-Type"].split(";")[0]
-    options = archive.get(operation, archive.image, method="OPTIONS")
+    url = archive.platform.dicomweb_url + archive.image.path(operation.path)
+    options = requests.options(url, timeout=30)
     assert options.status_code == 200
     assert options.headers["Allow"] == ", ".join(methods(operation.path))
     for method in ("PUT", "PATCH", "DELETE"):

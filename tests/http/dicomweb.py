@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from chalice.test import TestHTTPClient as HttpClient
 from dicomweb_client.api import DICOMwebClient
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 from chalicelib import wiring
 from chalicelib.archive.index_instance import Index, index_objects
@@ -51,19 +53,14 @@ class ApplicationAdapter(BaseAdapter):
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
         url = urlsplit(request.url or "")
         path = str(url.path) + (f"?{url.query}" if url.query else "")
-        answer = self._http.request(str(request.method), path, headers=dict(request.headers))
-        response = requests.Response()
-        response.status_code = answer.status_code
-        response.headers.update({name.lower(): value for name, value in answer.headers.items()})
-        body = answer.body
-        response.raw = io.BytesIO(body)
-        if response.headers.get("content-encoding") == "gzip":
-            import gzip
-
-            response.raw = io.BytesIO(gzip.decompress(body))
-        response.url = request.url or ""
-        response.request = request
-        return response
+        body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+        answer = self._http.request(str(request.method), path, headers=dict(request.headers), body=body)
+        content = answer.body
+        headers = {name.lower(): str(value) for name, value in answer.headers.items()}
+        if headers.pop("content-encoding", "") == "gzip":
+            content = gzip.decompress(content)
+        raw = urllib3.HTTPResponse(io.BytesIO(content), headers, answer.status_code, preload_content=False)
+        return HTTPAdapter().build_response(request, raw)
 
     def close(self) -> None:
         pass

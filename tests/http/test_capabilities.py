@@ -95,7 +95,7 @@ def test_methods_that_are_not_offered(http: HttpClient, bearer: Issue) -> None:
     headers = bearer(Role.RADIOLOGIST, "nord")
     for method, path, allow in NOT_OFFERED:
         assert http.request(method, path).status_code == 401
-        answer = http.request(method, path, headers)
+        answer = http.request(method, path, {**headers, "Content-Type": "text/plain"})
         assert (answer.status_code, answer.headers["Allow"]) == (405, allow), (method, path)
         assert answer.headers["Content-Type"] == "application/problem+json"
 
