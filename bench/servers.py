@@ -43,8 +43,8 @@ class Server:
 
 
 @contextmanager
-def sans_film(folder: Path) -> Iterator[Server]:
-    """The ingest service; its bucket is the emulator, over HTTP."""
+def sans_film(folder: Path, command: tuple[str, ...] = ()) -> Iterator[Server]:
+    """The ingest service, started by `command` if given; its bucket is the emulator, over HTTP."""
     with running_emulator(AS_RUN) as emulator:
         cloud = create_cloud(emulator)
         registry = DynamoDBRegistry(cloud.client("dynamodb"), cloud.settings["registry_table"])
@@ -60,7 +60,8 @@ def sans_film(folder: Path) -> Iterator[Server]:
             "SANSFILM_INGEST_HTTP_PORT": str(http_port),
         }
         assert emulator.process is not None
-        with _process([sys.executable, "-m", "scp_fargate"], environment, folder, port, "SANSFILM") as process:
+        service = [*command, sys.executable, "-m", "scp_fargate"]
+        with _process(service, environment, folder, port, "SANSFILM") as process:
             processes = (process.pid, *children(process.pid))
             yield Server(
                 "Sans Film ingest",
