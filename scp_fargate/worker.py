@@ -25,6 +25,8 @@ def work(settings: Settings, archive: Archive, control: Control) -> int:
     control.tell(READY)
     while True:
         message, number, descriptor = control.next()
+        if not message:
+            break
         if message in CONNECTIONS:
             connection = GivenConnection(fileno=descriptor)
             connection.secured = message in SECURED
@@ -36,8 +38,6 @@ def work(settings: Settings, archive: Archive, control: Control) -> int:
         elif message == STOP:
             # Reports are answered meanwhile.
             threading.Thread(target=_finish, args=(entity, control, settings.shutdown_grace_s), name="stop").start()
-        else:
-            break
     # Nobody hears what threads that hang would still say.
     entity.stop(0)
     sys.stdout.flush()

@@ -24,6 +24,8 @@ from localstack.demo.region_exams import EXAMS, Exam
 
 PARALLEL_ASSOCIATIONS = 3
 ATTEMPTS = 3
+IDLE_S = 15
+"""After so long without an instance the next one gets a new association."""
 SEND_LARGEST_FIRST = {"ct-jean": 0, "mr-camille": 1, "mr-helene-prior": 2}
 
 
@@ -109,14 +111,17 @@ def send_instances(
     association: Association | None = None
     offered = ("", "")
     count = 0
+    last = time.monotonic()
     try:
         for instance in instances:
             wanted = (str(instance.SOPClassUID), str(instance.file_meta.TransferSyntaxUID))
-            if association is None or wanted != offered:
+            # Instances are drawn while they are sent; a peer closes associations on which nothing comes for a minute.
+            if association is None or wanted != offered or time.monotonic() - last > IDLE_S:
                 if association is not None:
                     association.release()
                 association, offered = _associate(ae_title, host, port, *wanted), wanted
             _store(association, instance, ae_title)
+            last = time.monotonic()
             count += 1
             sent()
     finally:
