@@ -117,3 +117,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_workers_end_in_order(start_ingest: Callable[..., Ingest]) -> None:
+    ingest = start_ingest(SANSFILM_INGEST_PROCESSES="2")
+    with associated(ingest.port) as association:
+        assert c_store(association, data_set()).Status == 0
+    ingest.stop()
+    assert "Traceback" not in ingest.log()
+    assert '"message":"stopped"' in ingest.log()
