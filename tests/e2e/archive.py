@@ -94,7 +94,7 @@ def store(platform: RunningPlatform, bodies: list[bytes]) -> list[Stored]:
     template = "/studies/{study}/series/{series}/instances?SOPInstanceUID={instance}"
     for each in stored:
         url = platform.dicomweb_url + each.path(template)
-        while not (found := requests.get(url, headers=headers, timeout=30)).ok or not found.json():
+        while (found := requests.get(url, headers=headers, timeout=30)).status_code != 200:
             assert time.monotonic() < deadline, found.text
             time.sleep(0.2)
     return stored
