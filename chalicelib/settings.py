@@ -28,6 +28,7 @@ class Settings:
     pack_queue_url: str = ""
     pack_dead_letter_queue_url: str = ""
     rendered_function: str = ""
+    invoices_function: str = ""
     session_key_id: str = ""
     """KMS key (ECC_NIST_P256) that signs sessions."""
     object_signing_secret: str = ""

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
+    from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts, DynamoDBInvoices
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
     from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.ingest_object_store import IngestObjectStore
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
+    from chalicelib.aws.lambda_invoicer import LambdaInvoicer
     from chalicelib.aws.lambda_renderer import LambdaRenderer
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
@@ -133,6 +135,33 @@ def ledger() -> DynamoDBLedger:
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
 
     return DynamoDBLedger(client("dynamodb"), settings().ledger_table)
+
+
+@cache
+def invoices() -> DynamoDBInvoices:
+    """Invoices issued."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_invoices import DynamoDBInvoices
+
+    return DynamoDBInvoices(client("dynamodb"), settings().ledger_table)
+
+
+@cache
+def accounts() -> DynamoDBAccounts:
+    """Who invoices and who is invoiced."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts
+
+    return DynamoDBAccounts(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def invoicer() -> LambdaInvoicer:
+    """The Lambda that issues invoices."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.lambda_invoicer import LambdaInvoicer
+
+    return LambdaInvoicer(client("lambda"), settings().invoices_function)
 
 
 @cache

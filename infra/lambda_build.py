@@ -67,14 +67,19 @@ PACKAGES = (
         # Of imagecodecs' sixty codecs HTJ2K alone.
         kept=(("imagecodecs/*.so", ("_htj2k", "_shared")), ("imagecodecs.libs/*", ("libopenjph",))),
     ),
+    Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
 )
 
 
 def chalicelib_files(web: bool) -> Iterator[Path]:
-    """Modules that are shipped, sorted, relative to the root."""
-    for path in sorted((ROOT / "chalicelib").rglob("*.py")):
+    """Modules and price lists that are shipped, sorted, relative to the root."""
+    for path in sorted((ROOT / "chalicelib").rglob("*.*")):
         relative = path.relative_to(ROOT)
-        if "__pycache__" not in relative.parts and (web or relative.parts[1] != "web"):
+        if (
+            path.suffix in {".py", ".json"}
+            and "__pycache__" not in relative.parts
+            and (web or relative.parts[1] != "web")
+        ):
             yield relative
 
 

@@ -60,6 +60,7 @@ class DynamoDBLedger:
             "TableName": self._table,
             "Key": to_item({"pk": pk, "sk": f"PERIOD#{line.period}"}),
             "UpdateExpression": "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq ADD #used :one",
+            "ConditionExpression": "attribute_not_exists(closed)",
             "ExpressionAttributeNames": {"#used": f"{USED}{line.event}#{line.modalities}"},
             "ExpressionAttributeValues": to_item({":seq": line.seq, ":one": 1}),
         }
@@ -95,7 +96,17 @@ class DynamoDBLedger:
     def period(self, hospital: str, period: str) -> tuple[int, int] | None:
         """First and last seq of a month."""
         values = self._get(f"H#{hospital}", f"PERIOD#{period}")
-        return (values["first_seq"], values["last_seq"]) if values else None
+        return (values["first_seq"], values["last_seq"]) if values and "first_seq" in values else None
+
+    def close(self, hospital: str, period: str) -> None:
+        """Nothing is recorded in that month any more."""
+        call(
+            self._dynamodb.update_item,
+            TableName=self._table,
+            Key=to_item({"pk": f"H#{hospital}", "sk": f"PERIOD#{period}"}),
+            UpdateExpression="SET closed = :yes",
+            ExpressionAttributeValues=to_item({":yes": True}),
+        )
 
     def usage(self, hospital: str, period: str) -> list[Usage]:
         """What was recorded in a month."""

@@ -103,6 +103,9 @@ class Ledger(Protocol):
     def period(self, hospital: str, period: str) -> tuple[int, int] | None:
         """First and last seq of a month, None when nothing was recorded in it."""
 
+    def close(self, hospital: str, period: str) -> None:
+        """Nothing is recorded in that month any more, however late a writer is: it comes into a later one."""
+
     def usage(self, hospital: str, period: str) -> list[Usage]:
         """What was recorded in a month, counted when each line was written: one read, however many lines."""
 

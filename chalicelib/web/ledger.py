@@ -41,6 +41,15 @@ def this_month() -> str:
     return datetime.now(UTC).astimezone(ZoneInfo("Europe/Paris")).strftime("%Y-%m")
 
 
+def hospital_of_reader(request: Request) -> str:
+    """The hospital asked for, by default the session's own. Raises as `hospital_and_period`."""
+    session = current_session(request, Permission.READ_LEDGER)
+    hospital = query_value(request, "hospital") or session.hospital
+    if session.role is not Role.OPERATOR and hospital != session.hospital:
+        raise errors.NotAllowed("Your session sees the ledger of its own hospital.")
+    return known_hospital(hospital)
+
+
 def hospital_and_period(request: Request) -> tuple[str, str]:
     """The hospital and the month asked for; by default the session's own, and the current one.
 
@@ -51,11 +60,7 @@ def hospital_and_period(request: Request) -> tuple[str, str]:
     errors.BadRequest
         If there is no such hospital or the month is malformed.
     """
-    session = current_session(request, Permission.READ_LEDGER)
-    hospital = query_value(request, "hospital") or session.hospital
-    if session.role is not Role.OPERATOR and hospital != session.hospital:
-        raise errors.NotAllowed("Your session sees the ledger of its own hospital.")
-    hospital = known_hospital(hospital)
+    hospital = hospital_of_reader(request)
     period = query_value(request, "period") or this_month()
     if not PERIOD.fullmatch(period):
         raise errors.BadRequest("The period is a month, YYYY-MM.")

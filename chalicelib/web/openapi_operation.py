@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.web.schemas import STRING
+from chalicelib.web.schema_parts import STRING
 
 
 def json_content(schema: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.web.openapi_operation import operation, path_parameter
-from chalicelib.web.schemas import STRING
+from chalicelib.web.schema_parts import STRING
 
 ETAG = {"ETag": {"schema": STRING, "description": "The revision in quotes"}}
 PROBLEMS = (401, 403, 404, 503)

@@ -10,25 +10,13 @@ from typing import Any
 from chalice.app import Request
 
 from chalicelib import errors
+from chalicelib.web.schema_parts import COUNT, STRING, TIME, Schema
+from chalicelib.web.schema_parts import list_of as _list
+from chalicelib.web.schema_parts import object_of as _object
+from chalicelib.web.schemas_billing import BILLING_SCHEMAS
 
-Schema = dict[str, Any]
-
-STRING: Schema = {"type": "string"}
-TIME: Schema = {"type": "string", "format": "date-time"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
 MAX_BODY_BYTES = 16_384
 
-
-def _object(properties: dict[str, Schema], optional: frozenset[str] = frozenset()) -> Schema:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _list(name: str, items: Schema, **more: Schema) -> Schema:
-    return _object({name: {"type": "array", "items": items}, **more})
-
-
-AMOUNT: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "Decimal number"}
 HOSPITAL = _object({"id": STRING, "name": STRING})
 REVISION: Schema = {"type": "string", "description": "Changes with every change; in quotes it is the ETag"}
 NETWORKS: Schema = {
@@ -184,34 +172,6 @@ SCHEMAS: dict[str, Schema] = {
         ),
         next_after={"type": ["integer", "null"], "description": "Ask again with after= this for the lines that follow"},
     ),
-    "Statement": _object(
-        {
-            "hospital": STRING,
-            "period": STRING,
-            "is_over": {"type": "boolean", "description": "Whether the month is over, so that nothing is added"},
-            "price_list": {"type": "string", "description": "Version of the price list"},
-            "currency": {"const": "EUR"},
-            "lines": {
-                "type": "array",
-                "items": _object(
-                    {
-                        "item": STRING,
-                        "label_fr": STRING,
-                        "label_en": STRING,
-                        "quantity": COUNT,
-                        "unit_price": AMOUNT,
-                        "per": {"type": "integer", "minimum": 1, "description": "Units that the unit price is for"},
-                        "vat_rate": AMOUNT,
-                        "amount": AMOUNT,
-                    }
-                ),
-            },
-            "vat": {"type": "array", "items": _object({"rate": AMOUNT, "base": AMOUNT, "amount": AMOUNT})},
-            "total_without_vat": AMOUNT,
-            "total_vat": AMOUNT,
-            "total": AMOUNT,
-        }
-    ),
     "Rejections": _list(
         "rejections",
         _object(
@@ -248,6 +208,7 @@ SCHEMAS: dict[str, Schema] = {
             },
         }
     ),
+    **BILLING_SCHEMAS,
     "Problem": _object(
         {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})
     ),

@@ -26,7 +26,7 @@ ACCEPTED = (
         "An access log would keep queries (patients' names) and signed URLs; API Gateway's has routes and statuses.",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|metadata|assembled|packs|rejected|staging)/\*\]$",
+        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|invoices|metadata|assembled|packs|rejected|staging)/\*\]$",
         r"SansFilm(Archive|Ingest)/",
         "A prefix of the archive bucket is the narrowest resource there is for objects that do not exist yet.",
     ),
@@ -39,9 +39,9 @@ ACCEPTED = (
         "The actions that DynamoDB needs to use the tables' key on the function's behalf.",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::<RenderedFunction\w+\.Arn>:\*\]$",
+        r"AwsSolutions-IAM5\[Resource::<(Rendered|Invoices)Function\w+\.Arn>:\*\]$",
         r"SansFilmArchive/Api/HandlerRole/",
-        "Versions and aliases of the one function.",
+        "Versions and aliases of the functions.",
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::SansFilmArchive:ExportsOutputFnGetAttRenderedFunction\w+:\*\]$",
@@ -50,7 +50,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]$",
-        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Api)/",
+        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Api)/",
         "X-Ray has no resources to name.",
     ),
     Accepted(

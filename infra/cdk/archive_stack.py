@@ -6,6 +6,8 @@ from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -46,6 +48,7 @@ class ArchiveStack(Stack):
         self.index_instance = self._index_instance()
         self.study_ready = self._study_ready()
         self.pack_series = self._pack_series()
+        self.invoices = self._invoices()
         self.api = self._api()
         self._raise_alarms()
         self._export_settings()
@@ -141,6 +144,28 @@ class ArchiveStack(Stack):
         grants.objects(made.role, self.storage, read=["archive/*", "packs/*"], write=["packs/*"])
         return made
 
+    def _invoices(self) -> EventFunction:
+        made = EventFunction(
+            self,
+            "Invoices",
+            package=PACKAGE["invoices"],
+            config=self.config,
+            environment=self._common_environment()
+            | {
+                "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
+                "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+            },
+            timeout=Duration.minutes(15),
+            memory_mb=2048,
+            description="Issues the invoices of a month",
+        )
+        self.storage.registry.grant_read_data(made.role)
+        grants.append_to_ledger(made.role, self.storage)
+        grants.objects(made.role, self.storage, read=["invoices/*"], write=["invoices/*"])
+        monthly = events.Schedule.cron(day="1", hour="5", minute="0")
+        events.Rule(self, "Monthly", schedule=monthly, targets=[targets.LambdaFunction(made.function)])
+        return made
+
     def _api(self) -> DicomWebApi:
         made = DicomWebApi(self, "Api", config=self.config, environment=self._api_environment())
         role = made.handler_role
@@ -149,6 +174,7 @@ class ArchiveStack(Stack):
         self.storage.ledger.grant_read_data(role)
         self.storage.object_signing_secret.grant_read(role)
         self.rendered.function.grant_invoke(role)
+        self.invoices.function.grant_invoke(role)
         grants.objects(
             role,
             self.storage,
@@ -174,6 +200,7 @@ class ArchiveStack(Stack):
             "SANSFILM_PACK_QUEUE_URL": self.pack_queue.queue.queue_url,
             "SANSFILM_PACK_DEAD_LETTER_QUEUE_URL": self.pack_queue.dead_letters.queue_url,
             "SANSFILM_RENDERED_FUNCTION": self.rendered.function.function_name,
+            "SANSFILM_INVOICES_FUNCTION": self.invoices.function.function_name,
             "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
             "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
         }
@@ -188,6 +215,7 @@ class ArchiveStack(Stack):
             ("IndexErrors", self.index_instance.function),
             ("StudyReadyErrors", self.study_ready.function),
             ("PackErrors", self.pack_series.function),
+            ("InvoicesErrors", self.invoices.function),
         )
         for name, function in functions:
             alarm(

@@ -14,6 +14,7 @@ NEVER = {
     "index": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers"},
     "study_ready": {"numpy", "PIL", "chalice", "pynetdicom", "requests"},
     "pack_series": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
+    "invoices": {"numpy", "chalice", "pynetdicom", "pydicom"},
     "rendered": {"chalice", "pynetdicom", "requests"},
 }
 

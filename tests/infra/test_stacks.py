@@ -161,7 +161,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 6
+    assert len(own) == 7
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -240,7 +240,14 @@ def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) 
 
 def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
     (ledger,) = [name for name, _ in _resources(templates, "AWS::DynamoDB::Table") if "Ledger" in name]
-    for role in ("ApiHandlerRole", "StudyReadyRole", "PackSeriesRole", "IndexInstanceRole", "RenderedRole"):
+    for role in (
+        "ApiHandlerRole",
+        "StudyReadyRole",
+        "PackSeriesRole",
+        "IndexInstanceRole",
+        "RenderedRole",
+        "InvoicesRole",
+    ):
         for statement in _policies_of(templates, role):
             if ledger in json.dumps(statement.get("Resource", "")):
                 assert not [action for action in _actions(statement) if re.search("Delete|BatchWrite", action)]
@@ -261,7 +268,9 @@ def test_the_api_takes_every_type_as_binary_and_each_route_but_the_public_ones_h
         for method, operation in methods.items():
             if method != "options" and not operation.get("security"):
                 public.add((method, path))
-    assert public == {("post", "/api/session"), ("get", "/api/openapi.json"), ("get", "/api/healthz")}
+    capabilities = {(method, "/dicomweb") for method in ("get", "head")}
+    described = {("get", "/dicomweb/openapi.json"), ("head", "/dicomweb/openapi.json"), ("get", "/api/openapi.json")}
+    assert public == {("post", "/api/session"), ("get", "/api/healthz")} | capabilities | described
 
 
 def test_access_logs_name_no_patient(templates: Templates) -> None:

@@ -46,6 +46,26 @@ export function statementQuery(hospital: string, period: string) {
   });
 }
 
+export interface Invoice {
+  number: string;
+  period: string;
+  issued_on: string;
+  due_on: string;
+  total_without_vat: string;
+  total: string;
+  documents: string[];
+}
+
+/** Invoices of a hospital, the latest month first. */
+export function invoicesQuery(hospital: string) {
+  return queryOptions({
+    queryKey: ["invoices", hospital],
+    queryFn: ({ signal }) =>
+      requestJson<{ invoices: Invoice[] }>(`/api/invoices?${new URLSearchParams({ hospital })}`, { signal }),
+    enabled: hospital !== "",
+  });
+}
+
 /** Lines of a hospital's ledger for a month (YYYY-MM), page after page. */
 export function ledgerQuery(hospital: string, period: string) {
   return infiniteQueryOptions({

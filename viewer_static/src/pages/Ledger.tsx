@@ -7,6 +7,7 @@ import { ErrorMessage } from "../components/ErrorMessage";
 import { HospitalChoice } from "../components/HospitalChoice";
 import { Loading, Page } from "../components/Page";
 import { readableInstant, thisMonth } from "./format";
+import { Invoices } from "./Invoices";
 import { MonthlyStatement } from "./MonthlyStatement";
 import { useHospital } from "./use_hospital";
 
@@ -38,6 +39,7 @@ export function LedgerPage() {
       {failure && <ErrorMessage error={failure} onRetry={() => refetch()} />}
       {!failure && isPending && <Loading label={t("loading")} />}
       <MonthlyStatement hospital={hospital} period={period} />
+      <Invoices hospital={hospital} />
       {data && lines.length === 0 && <p className="empty">{t("ledger.empty")}</p>}
       {lines.length > 0 && <Lines lines={lines} />}
       {hasNextPage && (

@@ -14,6 +14,12 @@ export function readableBytes(bytes: number, language: string): string {
   return new Intl.NumberFormat(language, format).format(bytes / 1000 ** step);
 }
 
+/** A day, given as YYYY-MM-DD. */
+export function readableDay(text: string, language: string): string {
+  const day = new Date(`${text}T12:00:00`);
+  return Number.isNaN(day.getTime()) ? text : new Intl.DateTimeFormat(language, { dateStyle: "short" }).format(day);
+}
+
 /** An amount in euros, given as a decimal number: at least two decimals, and those that it has. */
 export function readableAmount(text: string, language: string): string {
   const format = { style: "currency", currency: "EUR", maximumFractionDigits: 6 } as const;
