@@ -67,6 +67,18 @@ def document(study: str) -> bytes:
     )  # fmt: skip
 
 
+def report(study: str) -> bytes:
+    """A structured report of one finding."""
+    item = Dataset()
+    item.RelationshipType, item.ValueType, item.TextValue = "CONTAINS", "TEXT", "Rien"
+    return part10(
+        data_set(
+            study=study, series=f"{study}.3", sop=f"{study}.3.1", PixelData=None, Rows=None, Modality="SR",
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", ValueType="CONTAINER", ContentSequence=[item],
+        )
+    )  # fmt: skip
+
+
 def compressed(media_type: str) -> bytes:
     """A real file."""
     path = next(path for path in real_files() if path.name == REAL[media_type])

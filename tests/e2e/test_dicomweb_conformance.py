@@ -16,7 +16,7 @@ from chalicelib.web.dicomweb_operations import (
     Operation,
     methods,
 )
-from tests.e2e.archive import HOSPITAL, REAL, Stored, compressed, document, image, new_study, store
+from tests.e2e.archive import HOSPITAL, REAL, Stored, compressed, document, image, new_study, report, store
 from tests.platform import RunningPlatform
 
 READ = [operation for operation in OPERATIONS if operation.method == "GET"]
@@ -39,6 +39,7 @@ class Archive:
     session: requests.Session
     image: Stored
     document: Stored
+    report: Stored
     by_type: dict[str, Stored]
 
     def get(self, operation: Operation, stored: Stored, **more: str) -> requests.Response:
@@ -55,12 +56,12 @@ class Archive:
 @pytest.fixture(scope="module")
 def archive(platform: RunningPlatform) -> Iterator[Archive]:
     study = new_study()
-    first, second, *others = store(
-        platform, [image(study), document(study), *(compressed(media_type) for media_type in REAL)]
+    first, second, third, *others = store(
+        platform, [image(study), document(study), report(study), *(compressed(media_type) for media_type in REAL)]
     )
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {platform.token('radiologist', HOSPITAL)}"
-        yield Archive(platform, session, first, second, dict(zip(REAL, others, strict=True)))
+        yield Archive(platform, session, first, second, third, dict(zip(REAL, others, strict=True)))
 
 
 def named(operation: Operation) -> str:
@@ -76,7 +77,7 @@ def test_every_media_type_is_given(archive: Archive, operation: Operation) -> No
         is_document = part_type == "application/pdf"
         stored = archive.document if is_document else archive.by_type.get(part_type, archive.image)
         if operation.path.endswith(("/rendered", "/thumbnail", "/wado")) and not is_document:
-            stored = archive.image
+            stored = archive.report if part_type.startswith("text/") else archive.image
         if is_document and "{frames}" in operation.path:
             continue
         path = "00420011" if is_document else "7FE00010"
