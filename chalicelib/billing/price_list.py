@@ -14,8 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-
 from chalicelib.errors import ArchiveError, NotFound
 
 FOLDER = Path(__file__).with_name("price_lists")
@@ -141,6 +139,8 @@ class PriceList:
 
 @cache
 def _validate() -> Callable[[Any], Any]:
+    import fastjsonschema  # costs each cold start 14 ms
+
     return fastjsonschema.compile(SCHEMA)
 
 
