@@ -25,7 +25,13 @@ from chalicelib.aws.clients import client
 from chalicelib.web.authorizer import sessions_authorizer
 from tests.http.conftest import Issue
 
-PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")}
+CAPABILITIES = {
+    *((method, "/dicomweb") for method in ("GET", "HEAD", "OPTIONS")),
+    *((method, "/dicomweb/openapi.json") for method in ("GET", "HEAD")),
+    ("OPTIONS", "/dicomweb/{proxy+}"),
+}
+"""They describe the product, not its data (docs/adr/0016)."""
+PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES
 JSON = {"Content-Type": "application/json"}
 
 
