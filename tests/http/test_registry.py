@@ -249,7 +249,7 @@ def test_nobody_but_operators_sees_or_changes_it(
                 body = {"body": json.dumps(PROPERTIES).encode()} if method == "PUT" else {}
                 assert getattr(http, method.lower())(url, headers=headers, **body).status_code == 403, (method, path)
                 walked += 1
-    assert walked == 6
+    assert walked == 8
     assert http.get(CT1, headers=operator).headers["ETag"] == etag
 
 
