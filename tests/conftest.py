@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from chalicelib import wiring
 from chalicelib.aws.clients import forget_clients
 from tests.emulator import Cloud, Emulator, create_cloud, running_emulator
 from tests.platform import demo_platform, platform
+
+# The same examples in every run, whatever the load of the machine: `HYPOTHESIS_PROFILE=search` looks for new ones.
+settings.register_profile("check", derandomize=True, deadline=None, database=None)
+settings.register_profile("search", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 
 __all__ = ["demo_platform", "platform"]
 

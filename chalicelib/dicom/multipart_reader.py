@@ -146,11 +146,13 @@ class MultipartReader:
 
     def _begin_content(self) -> tuple[list[Event], bool]:
         """Tell an empty part, whose delimiter follows its header at once, from one with content."""
-        if len(self._buffer) < 2 + len(self._delimiter):
-            needed = self._delimiter[: len(self._buffer)]
-            if self._buffer[: len(needed)] == needed:
-                return [], False
-        if not self._buffer.startswith(self._delimiter):
+        at_delimiter = self._buffer.startswith(self._delimiter)
+        if not at_delimiter and self._delimiter.startswith(self._buffer):
+            return [], False
+        line = _delimiter_line(self._buffer, len(self._delimiter)) if at_delimiter else ("content", 0)
+        if line is None:
+            return [], False
+        if line[0] == "content":
             del self._buffer[:2]
         self._read = self._content
         return [], True

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydicom import config
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
@@ -104,7 +106,8 @@ def ask(association: Association, *instances: str, transaction: str = "1.2.3.99"
     for instance in instances:
         item = Dataset()
         item.ReferencedSOPClassUID = sop_class
-        item.ReferencedSOPInstanceUID = instance
+        # Not checked here: what is refused is for the archive to say.
+        item.add(DataElement("ReferencedSOPInstanceUID", "UI", instance, validation_mode=config.IGNORE))
         request.ReferencedSOPSequence.append(item)
     return send_action(association, request)
 
@@ -275,8 +278,7 @@ def test_requests_that_are_refused(ingest: Ingest, requester: Requester) -> None
         without_transaction.ReferencedSOPSequence = [item]
         assert send_action(association, without_transaction) == 0x0120
         assert ask(association) == 0x0120
-        with pytest.warns(UserWarning, match="Invalid value for VR UI"):
-            assert ask(association, "../etc") == 0x0115
+        assert ask(association, "../etc") == 0x0115
         assert not pending()
         assert send_action(association, valid) == 0
 
