@@ -18,6 +18,7 @@ from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.model import InstanceRecord
 from scp_fargate.operation import PeerGone, acknowledge_at_once, drop, set_no_delay
 from scp_fargate.outgoing import Outgoing
+from scp_fargate.reactor_checkpoint import keep_responses
 from scp_fargate.storage_scu import LARGEST_PDU_BYTES, UNCOMPRESSED, StorageScu
 
 if TYPE_CHECKING:
@@ -226,7 +227,11 @@ class Destination:
             max_pdu=LARGEST_PDU_BYTES,
             tls_args=route.tls_args,
             ext_neg=[asynchronous],
-            evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_DATA_SENT, acknowledge_at_once)],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, set_no_delay),
+                (evt.EVT_CONN_OPEN, keep_responses),
+                (evt.EVT_DATA_SENT, acknowledge_at_once),
+            ],
         )
         if not association.is_established:
             return None

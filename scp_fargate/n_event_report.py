@@ -7,7 +7,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, build_context, build_role
+from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.presentation import PresentationContext
@@ -17,6 +17,7 @@ from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.storage_commitment import CommitmentRequest, Outcomes
 from scp_fargate.n_action import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
 from scp_fargate.outgoing import Outgoing
+from scp_fargate.reactor_checkpoint import keep_responses
 
 ALL_COMMITTED, FAILURES_EXIST = 1, 2
 """Event Type ID (PS3.4 table J.3-3)."""
@@ -76,6 +77,7 @@ def send(outgoing: Outgoing, destination: ApplicationEntity, event_type: int, in
         ae_title=destination.ae_title,
         tls_args=route.tls_args,
         ext_neg=[build_role(STORAGE_COMMITMENT, scp_role=True)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, keep_responses)],
     )
     if not association.is_established:
         return False

@@ -15,6 +15,7 @@ from pynetdicom.sop_class import Verification
 from chalicelib import errors
 from chalicelib.access.model import ApplicationEntity
 from scp_fargate.outgoing import Outgoing, Route
+from scp_fargate.reactor_checkpoint import keep_responses
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -65,7 +66,11 @@ def echo(outgoing: Outgoing, called: ApplicationEntity) -> Echo:
         route.port,
         ae_title=called.ae_title,
         tls_args=route.tls_args,
-        evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: connected.append(True)), (evt.EVT_PDU_RECV, keep_rejection)],
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, lambda _: connected.append(True)),
+            (evt.EVT_CONN_OPEN, keep_responses),
+            (evt.EVT_PDU_RECV, keep_rejection),
+        ],
     )
     try:
         if not association.is_established:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
+from pynetdicom import AE
+from pynetdicom.association import Association
 
 from chalicelib import wiring
 from chalicelib.aws.clients import forget_clients
+from scp_fargate.reactor_checkpoint import ReactorCheckpoint
 from tests.emulator import Cloud, Emulator, create_cloud, running_emulator
 from tests.platform import demo_platform, platform
 
@@ -19,6 +22,20 @@ settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 
 __all__ = ["demo_platform", "platform"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def steady_clients() -> Iterator[None]:
+    """The pynetdicom clients of tests lose no response to their own loop."""
+    initialise = Association.__init__
+
+    def initialise_with_checkpoint(association: Association, ae: AE, mode: str) -> None:
+        initialise(association, ae, mode)
+        association._reactor_checkpoint = ReactorCheckpoint(association)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Association, "__init__", initialise_with_checkpoint)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,17 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from tqdm import tqdm
 
 from localstack.demo.exams import instance_count, instances_of
 from localstack.demo.mr_brain import VolumeUnavailable
 from localstack.demo.region_exams import EXAMS, Exam
+from scp_fargate.reactor_checkpoint import keep_responses
 
 PARALLEL_ASSOCIATIONS = 3
 ATTEMPTS = 3
-IDLE_S = 15
-"""After so long without an instance the next one gets a new association."""
 SEND_LARGEST_FIRST = {"ct-jean": 0, "mr-camille": 1, "mr-helene-prior": 2}
 
 
@@ -111,17 +110,14 @@ def send_instances(
     association: Association | None = None
     offered = ("", "")
     count = 0
-    last = time.monotonic()
     try:
         for instance in instances:
             wanted = (str(instance.SOPClassUID), str(instance.file_meta.TransferSyntaxUID))
-            # Instances are drawn while they are sent; a peer closes associations on which nothing comes for a minute.
-            if association is None or wanted != offered or time.monotonic() - last > IDLE_S:
+            if association is None or wanted != offered:
                 if association is not None:
                     association.release()
                 association, offered = _associate(ae_title, host, port, *wanted), wanted
             _store(association, instance, ae_title)
-            last = time.monotonic()
             count += 1
             sent()
     finally:
@@ -134,9 +130,17 @@ def _associate(ae_title: str, host: str, port: int, sop_class_uid: str, transfer
     ae = AE(ae_title=ae_title)
     ae.connection_timeout = ae.acse_timeout = 30
     ae.dimse_timeout = 120
+    ae.network_timeout = None
     context = build_context(sop_class_uid, transfer_syntax_uid or ExplicitVRLittleEndian)
     for attempt in range(ATTEMPTS):
-        association = ae.associate(host, port, contexts=[context], ae_title="SANSFILM", max_pdu=128 << 10)
+        association = ae.associate(
+            host,
+            port,
+            contexts=[context],
+            ae_title="SANSFILM",
+            max_pdu=128 << 10,
+            evt_handlers=[(evt.EVT_CONN_OPEN, keep_responses)],
+        )
         if association.is_established:
             return association
         time.sleep(attempt + 1)
