@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib.aws.clients import client
+from chalicelib.aws.dynamodb_reads import DynamoDBReads
+from chalicelib.aws.signed_requests import Answer, SignedRequests
 from chalicelib.aws.tables import INDEX
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -25,6 +27,8 @@ class Meter:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._request, self._ask = SignedRequests.request, DynamoDBReads._ask
+        self._count_own_requests()
         for service in ("s3", "dynamodb", "sqs"):
             for name, hook in self._hooks:
                 client(service).meta.events.register(name, hook)
@@ -39,9 +43,29 @@ class Meter:
 
     def close(self) -> None:
         """Count no longer: counting costs CPU."""
+        SignedRequests.request, DynamoDBReads._ask = self._request, self._ask  # type: ignore[method-assign]
         for service in ("s3", "dynamodb", "sqs"):
             for name, hook in self._hooks:
                 client(service).meta.events.unregister(name, hook)
+
+    def _count_own_requests(self) -> None:
+        meter = self
+
+        def request(self: SignedRequests, method: str, path: str, *arguments: Any) -> Answer:
+            if self._service == "s3":
+                meter.counts["s3.GetObject" if method == "GET" else "s3.PutObject"] += 1
+                meter.counts["bytes sent"] += sum(len(each) for each in arguments[1:2])
+            return meter._request(self, method, path, *arguments)
+
+        def ask(self: DynamoDBReads, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+            answer = meter._ask(self, operation, parameters)
+            if answer is not None:
+                meter.counts[f"dynamodb.{operation}"] += 1
+                meter._count_read(operation, answer, meter._is_consistent(parameters))
+            return answer
+
+        SignedRequests.request = request  # type: ignore[method-assign]
+        DynamoDBReads._ask = ask  # type: ignore[method-assign]
 
     def _sent(self, event_name: str, request: Any, **_: Any) -> None:
         self.counts[event_name.split(".", 1)[1]] += 1
@@ -50,18 +74,23 @@ class Meter:
 
     def _asked(self, event_name: str, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         if event_name.startswith("before-parameter-build.dynamodb"):
-            context["consistent"] = params.get("ConsistentRead") or any(
-                table.get("ConsistentRead")
-                for table in params.get("RequestItems", {}).values()
-                if isinstance(table, dict)
-            )
+            context["consistent"] = self._is_consistent(params)
             self.counts["write units"] += sum(map(_member_units, params.get("TransactItems", ())))
 
     def _answered(self, event_name: str, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        if not event_name.startswith("after-call.dynamodb"):
-            return
-        share = 1.0 if context.get("consistent") else 0.5
-        if event_name.endswith(".Query"):
+        if event_name.startswith("after-call.dynamodb"):
+            self._count_read(event_name.rpartition(".")[2], parsed, bool(context.get("consistent")))
+
+    @staticmethod
+    def _is_consistent(parameters: Mapping[str, Any]) -> bool:
+        tables = parameters.get("RequestItems", {}).values()
+        return bool(parameters.get("ConsistentRead")) or any(
+            table.get("ConsistentRead") for table in tables if isinstance(table, dict)
+        )
+
+    def _count_read(self, operation: str, parsed: Mapping[str, Any], is_consistent: bool) -> None:
+        share = 1.0 if is_consistent else 0.5
+        if operation == "Query":
             self.counts["read units"] += share * _blocks(sum(map(item_bytes, parsed.get("Items", ()))), 4096)  # type: ignore[assignment]
         else:
             found = [parsed["Item"]] if "Item" in parsed else []

@@ -69,10 +69,12 @@ def index_writer() -> DynamoDBIndexWriter:
 @cache
 def index_reader() -> DynamoDBIndexReader:
     """The index, for readers."""
-    from chalicelib.aws.clients import client
+    from chalicelib.aws.clients import client, credentials
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
+    from chalicelib.aws.dynamodb_reads import DynamoDBReads
 
-    return DynamoDBIndexReader(client("dynamodb"), settings().index_table, object_store())
+    reads = DynamoDBReads(client("dynamodb"), credentials())
+    return DynamoDBIndexReader(reads, settings().index_table, object_store())
 
 
 @cache

@@ -33,18 +33,18 @@ def client(name: str, attempts: int = 5) -> Any:
         return _clients[name, attempts]
 
 
+def credentials() -> Any:
+    """Credentials of the process (botocore's; they renew themselves), None without any."""
+    with _lock:
+        return _session().get_credentials()
+
+
 def _session() -> Any:
-    """A session of boto3 that parses DynamoDB's answers fast."""
     global _made_session
     if _made_session is None:
         import boto3
-        from botocore.session import get_session
 
-        from chalicelib.aws.dynamodb_parser import ParserFactory
-
-        core = get_session()
-        core.register_component("response_parser_factory", ParserFactory())
-        _made_session = boto3.Session(botocore_session=core)
+        _made_session = boto3.Session()
     return _made_session
 
 

@@ -16,6 +16,8 @@ from chalicelib.aws.tables import BY_ACCESSION, BY_DATE, BY_PATIENT, CONFLICTS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.aws.dynamodb_reads import DynamoDBReads
+
 PAGE = 100
 """Studies read ahead of what a caller takes: a worklist page and its filter rarely need more."""
 
@@ -23,7 +25,7 @@ PAGE = 100
 class DynamoDBIndexReader:
     """`archive.ports.IndexReader` on one table. Safe to share between threads."""
 
-    def __init__(self, client: DynamoDBClient, table: str, objects: ObjectStore) -> None:
+    def __init__(self, client: DynamoDBClient | DynamoDBReads, table: str, objects: ObjectStore) -> None:
         self._client: Any = client
         self._table = table
         self._objects = objects

@@ -8,9 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import boto3
-
 from chalicelib import errors
+from chalicelib.aws.clients import credentials
 from chalicelib.aws.s3_object_store import SINGLE_PUT_BYTES, ConditionalConflict, S3ObjectStore
 from chalicelib.aws.s3_put import S3Put
 
@@ -25,7 +24,7 @@ class IngestObjectStore(S3ObjectStore):
 
     def __init__(self, client: S3Client, bucket: str, retries: int = 1) -> None:
         super().__init__(client, bucket)
-        self._put = S3Put(client, boto3.Session().get_credentials(), bucket)
+        self._put = S3Put(client, credentials(), bucket)
         self._retries = retries
 
     def _put_if_absent_once(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -18,7 +14,9 @@ from botocore.credentials import Credentials
 from chalicelib import errors
 from chalicelib.aws import s3_put
 from chalicelib.aws.ingest_object_store import IngestObjectStore
-from chalicelib.aws.s3_put import NoAnswer, S3Put
+from chalicelib.aws.s3_put import S3Put
+from chalicelib.aws.signed_requests import NoAnswer
+from tests.contract.answering_server import Server, client_of
 from tests.emulator import Cloud
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -27,59 +25,8 @@ UNAVAILABLE = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 3\r\nConnection: close
 KEY = "archive/nord/1.2/1.3/1.4/x.dcm"
 
 
-class Server:
-    """Answers one request after the other with given bytes; b"" closes the connection instead."""
-
-    def __init__(self, answers: list[bytes]) -> None:
-        self._answers = answers
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.endpoint_url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self.connections = 0
-        self.bodies: list[bytes] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            self.connections += 1
-            with connection:
-                while self._answers and self._serve_one(connection):
-                    pass
-
-    def _serve_one(self, connection: socket.socket) -> bool:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += (more := connection.recv(65536))
-            if not more:
-                return False
-        head, _, body = received.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        while len(body) < length:
-            body += connection.recv(65536)
-        self.bodies.append(body)
-        answer = self._answers.pop(0)
-        connection.sendall(answer)
-        return bool(answer) and b"close" not in answer
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._listening.close()
-
-
-@pytest.fixture
-def answering(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server with the answers of the test's parameter."""
-    server = Server(list(request.param))
-    yield server
-    server.close()
-
-
 def s3_put_to(endpoint_url: str, token: str | None = None) -> S3Put:
-    client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=endpoint_url, region_name="eu-west-3"))
-    return S3Put(client, Credentials("AKID", "secret", token), "archive")  # type: ignore[arg-type]
+    return S3Put(client_of(endpoint_url), Credentials("AKID", "secret", token), "archive")
 
 
 @pytest.mark.parametrize("token", [None, "session-token"])
