@@ -93,11 +93,10 @@ def _matching_studies(
 ) -> Iterator[StudyRecord]:
     maximum_read = _most_read(search_access.MAXIMUM_STUDIES_READ, request.limit)
     candidates = search_access.candidate_studies(reader, scope, request, maximum_read)
-    return (study for study in candidates if _all_match(by_level[Level.STUDY], _row(study)))
-
-
-def _row(study: StudyRecord) -> DicomJson:
-    return search_results.study_attributes(study)
+    conditions = by_level[Level.STUDY]
+    if not conditions:
+        return candidates
+    return (study for study in candidates if _all_match(conditions, search_results.study_attributes(study)))
 
 
 def _all_match(conditions: Sequence[Condition], dataset: DicomJson) -> bool:

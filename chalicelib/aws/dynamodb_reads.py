@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from binascii import a2b_base64
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.signed_requests import SignedRequests
+from chalicelib.dicom.json_text import encoded, parsed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,12 +58,12 @@ class DynamoDBReads(SignedRequests):
 
     def _ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
         """The answer, binary values still in base64; None if there is none to be had this way."""
-        body = json.dumps(parameters, separators=(",", ":")).encode()
+        body = encoded(parameters)
         headers = {"content-type": CONTENT_TYPE, "x-amz-target": f"{VERSION}.{operation}"}
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             answer = self.request("POST", "/", headers, body, hashlib.sha256(body).hexdigest())
             if answer.status == 200:
-                return json.loads(answer.body())  # type: ignore[no-any-return]
+                return parsed(answer.body())  # type: ignore[no-any-return]
             answer.forget()
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from chalicelib.archive.model import (
     SeriesRecord,
     StudyRecord,
 )
+from chalicelib.dicom.json_text import encoded, parsed
 
 Item = dict[str, Any]
 """Attributes of an item as DynamoDB's low-level API has them: {"pk": {"S": ...}, ...}."""
@@ -111,12 +111,12 @@ def bounded(value: str) -> str:
 
 def pack(value: Any) -> bytes:
     """JSON, compressed."""
-    return zlib.compress(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 6)
+    return zlib.compress(encoded(value), 6)
 
 
 def unpack(data: bytes) -> Any:
     """Inverse of `pack`."""
-    return json.loads(zlib.decompress(data))
+    return parsed(zlib.decompress(data))
 
 
 def instance_body(record: InstanceRecord) -> bytes:

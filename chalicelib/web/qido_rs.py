@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from chalice.app import Blueprint, Response
@@ -15,6 +14,7 @@ from chalicelib.archive.search_patients import PATIENT_COUNTS, search_patients
 from chalicelib.archive.search_results import Level, level_of
 from chalicelib.archive.series_metadata import dicomweb_url
 from chalicelib.dicom import xml_model
+from chalicelib.dicom.json_text import encoded
 from chalicelib.dicom.media_types import DICOM_JSON, Representation, accepted, choose
 from chalicelib.errors import TooMuch
 from chalicelib.web.authorizer import sessions_authorizer
@@ -69,7 +69,7 @@ def _found(request: Any, result: SearchResult, parsed: SearchRequest, representa
     if representation == XML:
         body, content_type = xml_model.to_multipart(result.matches)
     else:
-        body = json.dumps(result.matches, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        body = encoded(result.matches)
         content_type = representation.media_type
     response = gzipped(respond(body, content_type, headers=headers), request)
     if len(response.body) > BUFFERED_BODY_LIMIT_BYTES:
