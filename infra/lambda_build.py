@@ -64,8 +64,11 @@ PACKAGES = (
         "requirements-rendered.txt",
         "chalicelib.functions.rendered.handler",
         dropped=PYDICOM_DATA,
-        # Of imagecodecs' sixty codecs HTJ2K alone.
-        kept=(("imagecodecs/*.so", ("_htj2k", "_shared")), ("imagecodecs.libs/*", ("libopenjph",))),
+        # Of imagecodecs' sixty codecs two.
+        kept=(
+            ("imagecodecs/*.so", ("_htj2k", "_jpeg8", "_shared")),
+            ("imagecodecs.libs/*", ("libopenjph", "libjpeg-")),
+        ),
     ),
     Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
 )

@@ -16,6 +16,7 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
+from chalicelib.dicom import jpeg_decoding
 from chalicelib.dicom.codestreams import frame_size
 from chalicelib.dicom.elements import Malformed
 from chalicelib.dicom.part10 import DEFLATED, EXPLICIT_VR_LITTLE_ENDIAN, inflated_file
@@ -26,8 +27,12 @@ Array = NDArray[Any]
 MAXIMUM_FRAME_BYTES = 256 << 20
 """Decoded size of a frame that fits the Lambda's memory beside its copies."""
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
-_FASTER_PLUGINS = {"1.2.840.10008.1.2.4.80": "pyjpegls", "1.2.840.10008.1.2.4.81": "pyjpegls"}
-"""Decoders that pydicom would not have taken: CharLS needs an eighth of libjpeg's time."""
+_PLUGINS: dict[str, str] = {
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    **dict.fromkeys(jpeg_decoding.TRANSFER_SYNTAXES, jpeg_decoding.PLUGIN),
+}
+"""Decoders that pydicom would not have taken; CharLS needs an eighth of libjpeg's time."""
 KEYWORDS = {"7FE00010": "PixelData", "7FE00008": "FloatPixelData", "7FE00009": "DoubleFloatPixelData"}
 
 
@@ -83,7 +88,7 @@ def decode(dataset: Dataset, frame: int, transfer_syntax_uid: str, raw: bool = F
     _check_size(dataset, frame, transfer_syntax_uid)
     try:
         decoder = get_decoder(UID(transfer_syntax_uid))
-        plugin = _FASTER_PLUGINS.get(transfer_syntax_uid, "")
+        plugin = _PLUGINS.get(transfer_syntax_uid, "")
         array, properties = decoder.as_array(dataset, index=frame, raw=raw, decoding_plugin=plugin)
     except (KeyboardInterrupt, SystemExit):
         raise
