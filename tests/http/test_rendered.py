@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, apply_windowing
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
 
 from chalicelib import wiring
 from chalicelib.access.model import Role
@@ -94,6 +95,10 @@ def decodable(path: Path) -> Dataset | None:
         return None
 
 
+LOSSY_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
+"""Another decoder's inverse transform rounds differently (ISO/IEC 10918-2), by up to 3 before colours are converted."""
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_every_real_file_that_pydicom_decodes_is_rendered_like_it(get: Get, http: HttpClient, bearer: Issue) -> None:
     rendered, compared, wrong = 0, 0, []
@@ -112,7 +117,7 @@ def test_every_real_file_that_pydicom_decodes_is_rendered_like_it(get: Get, http
         if is_comparable(dataset):
             compared += 1
             difference = np.abs(pixels(answer).astype(int) - expected_pixels(dataset, frames - 1)).max()
-            if difference > 1:
+            if difference > (5 if dataset.file_meta.TransferSyntaxUID in LOSSY_JPEG else 1):
                 wrong.append((path.name, int(difference)))
     assert wrong == [], wrong
     assert rendered > 160
