@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalice.app import Chalice
 
 from chalicelib.web import (
+    access_grants,
     authorizer,
     capabilities,
     contacts,
@@ -13,6 +14,8 @@ from chalicelib.web import (
     middleware,
     openapi,
     operations,
+    patient_codes,
+    patient_session,
     qido_rs,
     registry,
     sessions,
@@ -31,6 +34,9 @@ app.register_middleware(middleware.log_access, "http")
 for area in (
     authorizer,
     sessions,
+    patient_session,
+    patient_codes,
+    access_grants,
     statement,
     registry,
     contacts,

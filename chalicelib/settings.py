@@ -31,6 +31,15 @@ class Settings:
     invoices_function: str = ""
     session_key_id: str = ""
     """KMS key (ECC_NIST_P256) that signs sessions."""
+    code_key_id: str = ""
+    """KMS key (HMAC_256) of patient codes."""
+    patient_messages_function: str = ""
+    patient_sheet_function: str = ""
+    patient_code_days: int = 365
+    """How long a patient's code is good for."""
+    patient_session_s: int = 1800
+    access_grant_days: int = 30
+    """How long a professional who presented a patient's code has access."""
     object_signing_secret: str = ""
     """Secrets Manager secret: {"key_pair_id": ..., "private_key": PEM} that signs URLs under /objects/."""
     public_url: str = "http://127.0.0.1:8080"

@@ -13,18 +13,23 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from chalicelib.access.patient_sign_in import PatientAccess
     from chalicelib.archive.index_instance import Index
     from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
+    from chalicelib.aws.dynamodb_access_grants import DynamoDBAccessGrants
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts, DynamoDBInvoices
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
+    from chalicelib.aws.dynamodb_patient_codes import DynamoDBChallenges, DynamoDBPatientCodes
     from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.ingest_object_store import IngestObjectStore
+    from chalicelib.aws.kms_code_key import KmsCodeKey
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
     from chalicelib.aws.lambda_invoicer import LambdaInvoicer
+    from chalicelib.aws.lambda_patient_functions import LambdaPatientMessenger, LambdaPatientSheet
     from chalicelib.aws.lambda_renderer import LambdaRenderer
     from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.aws.sns_sms import SnsSms
@@ -128,6 +133,67 @@ def session_signer() -> KmsSessionSigner:
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
 
     return KmsSessionSigner(client("kms"), settings().session_key_id)
+
+
+@cache
+def code_key() -> KmsCodeKey:
+    """The key of patient codes."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.kms_code_key import KmsCodeKey
+
+    return KmsCodeKey(client("kms"), settings().code_key_id)
+
+
+@cache
+def patient_codes() -> DynamoDBPatientCodes:
+    """Codes that were handed over to patients."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_patient_codes import DynamoDBPatientCodes
+
+    return DynamoDBPatientCodes(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def challenges() -> DynamoDBChallenges:
+    """Patients who wait for a one-time password."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_patient_codes import DynamoDBChallenges
+
+    return DynamoDBChallenges(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def access_grants() -> DynamoDBAccessGrants:
+    """Access that patients gave to professionals."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_access_grants import DynamoDBAccessGrants
+
+    return DynamoDBAccessGrants(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def patient_messenger() -> LambdaPatientMessenger:
+    """The Lambda that sends SMS about patients' codes."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.lambda_patient_functions import LambdaPatientMessenger
+
+    return LambdaPatientMessenger(client("lambda"), settings().patient_messages_function)
+
+
+@cache
+def patient_sheet() -> LambdaPatientSheet:
+    """The Lambda that draws the sheet with a patient's code."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.lambda_patient_functions import LambdaPatientSheet
+
+    return LambdaPatientSheet(client("lambda"), settings().patient_sheet_function)
+
+
+def patient_access() -> PatientAccess:
+    """What signing in with a code needs."""
+    from chalicelib.access.patient_sign_in import PatientAccess
+
+    return PatientAccess(registry(), patient_codes(), challenges(), code_key(), patient_messenger())
 
 
 @cache

@@ -71,6 +71,18 @@ PACKAGES = (
         ),
     ),
     Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
+    Package(
+        "patient_messages",
+        "requirements-index.txt",
+        "chalicelib.functions.patient_messages.handler",
+        dropped=("pydicom", "phonenumbers", "tzdata"),
+    ),
+    Package(
+        "patient_sheet",
+        "requirements-invoices.txt",
+        "chalicelib.functions.patient_sheet.handler",
+        dropped=("facturx", "saxonche", "lxml", "xlsxwriter", "tzdata"),
+    ),
 )
 
 

@@ -270,6 +270,11 @@ def print_welcome(settings: LocalSettings) -> None:
 """)
     for name, title, password in seeding.credentials(settings):
         print(f"  {name:<20} {password}   {title}")
+    known = seeding.patient_code(settings)
+    if known:
+        messages = f"{settings.aws_endpoint_url}/_ministack/sns/sms-messages"
+        print(f"  {'patient':<20} {known['code']:<20}   {known['name']}, born {known['birth_date']}: {url}/patient")
+        print(f"  {'':<20} {known['phone_number']:<20}   SMS: {messages}")
     print(flush=True)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from localstack import certificates, region
 from localstack.deployment import load_environment, write_private
@@ -42,7 +43,7 @@ def credentials(settings: LocalSettings) -> Iterator[tuple[str, str, str]]:
 
 
 def seed(settings: LocalSettings) -> None:
-    """Register hospitals, application entities, users, and the contacts of demonstration patients; safe to repeat."""
+    """Register hospitals, application entities, users, patients' contacts and a code; safe to repeat."""
     use_platform(settings)
     from chalicelib import wiring
     from chalicelib.access.model import Contact
@@ -55,6 +56,40 @@ def seed(settings: LocalSettings) -> None:
         known = registry.contact(hospital, patient_id, "")
         if known is None or known.phone_number != phone_number:
             registry.put_contact(Contact(hospital, patient_id, "", phone_number, True, now_ms))
+    _hand_over_code(settings)
+
+
+def _hand_over_code(settings: LocalSettings) -> None:
+    """Hand over a code to one demonstration patient, unless the one that was is still good."""
+    from chalicelib import wiring
+    from chalicelib.access.patient_codes import hand_over, keyed, prepare_code, read_code
+    from chalicelib.archive.scope import PatientRef
+    from localstack.demo.region_exams import CODE_PATIENT
+
+    hospital, person = CODE_PATIENT
+    patient = PatientRef(hospital, person.patient_ids[hospital])
+    known = patient_code(settings)
+    live = wiring.patient_codes().of_patient(patient)
+    if known and live and live.index == keyed(wiring.code_key(), read_code(known["code"])).index:
+        return
+    day = person.birth_date
+    birth_date = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    code, kept = prepare_code(wiring.code_key(), patient, birth_date, wiring.settings().patient_code_days)
+    hand_over(wiring.registry(), wiring.patient_codes(), kept)
+    family, _, given = person.name.partition("^")
+    shown = {"code": code, "birth_date": birth_date, "name": f"{given} {family}", "phone_number": person.phone_number}
+    write_private(_patient_code_file(settings), json.dumps(shown, ensure_ascii=False, indent=1))
+
+
+def patient_code(settings: LocalSettings) -> dict[str, str]:
+    """`code`, `birth_date`, `name` and `phone_number` of the demonstration patient, nothing before `seed`."""
+    file = _patient_code_file(settings)
+    found: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
+def _patient_code_file(settings: LocalSettings) -> Path:
+    return settings.state_dir / "patient-code.json"
 
 
 def token(settings: LocalSettings, role_name: str, hospital: str) -> str:

@@ -187,7 +187,7 @@ def create_table(dynamodb: Any, name: str, schema: TableSchema) -> None:
 
 
 def create_cloud(emulator: Emulator) -> Cloud:
-    """Create tables, the archive bucket, queues and the session key under names of their own."""
+    """Create tables, the archive bucket, queues and keys under names of their own."""
     suffix = uuid.uuid4().hex[:10]
     settings = {"archive_bucket": f"archive-{suffix}"}
     emulator.client("s3").create_bucket(
@@ -204,5 +204,7 @@ def create_cloud(emulator: Emulator) -> Cloud:
         settings[f"{queue}_url"] = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
     key = emulator.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
     settings["session_key_id"] = key["KeyMetadata"]["KeyId"]
+    code_key = emulator.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    settings["code_key_id"] = code_key["KeyMetadata"]["KeyId"]
     settings["study_quiet_s"] = "1"
     return Cloud(emulator, settings)

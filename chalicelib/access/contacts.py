@@ -26,8 +26,8 @@ def register_contact(
     """
     contact = Contact(
         hospital,
-        _identifier(patient_id, "patient id"),
-        _identifier(issuer, "issuer") if issuer else "",
+        identifier(patient_id, "patient id"),
+        identifier(issuer, "issuer") if issuer else "",
         mobile_number(phone_number),
         consent,
         int(time.time() * 1000),
@@ -57,7 +57,8 @@ def mobile_number(text: str) -> str:
     return e164
 
 
-def _identifier(text: str, what: str) -> str:
+def identifier(text: str, what: str) -> str:
+    """A Patient ID or issuer (LO), trimmed. Raises `errors.BadRequest` if it is not one."""
     stripped = text.strip(" ")
     if not 0 < len(stripped) <= LO_CHARACTERS or "\\" in stripped or not stripped.isprintable():
         raise BadRequest(f"The {what} has 1 to {LO_CHARACTERS} characters, no backslash and no control character.")

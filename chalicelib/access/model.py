@@ -15,6 +15,12 @@ class Permission(Enum):
     STORE_INSTANCES = "store-instances"
     READ_LEDGER = "read-ledger"
     REGISTER_CONTACTS = "register-contacts"
+    HAND_OVER_CODES = "hand-over-codes"
+    """To patients of the session's hospital."""
+    PRESENT_CODES = "present-codes"
+    """As a professional whom a patient gave the code."""
+    MANAGE_GRANTS = "manage-grants"
+    """As the patient: who may see the exams."""
     OPERATE = "operate"
     """Region-wide administration: registry, queues, rejected instances; no images."""
 
@@ -28,15 +34,17 @@ class Role(Enum):
     OPERATOR = "operator"
     GATEWAY = "gateway"
     DESK = "desk"
+    PATIENT = "patient"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.RADIOLOGIST: frozenset({Permission.READ_IMAGES}),
-    Role.GP: frozenset({Permission.READ_IMAGES}),
+    Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES}),
     Role.FINANCE: frozenset({Permission.READ_LEDGER}),
     Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER}),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
-    Role.DESK: frozenset({Permission.REGISTER_CONTACTS}),
+    Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES}),
+    Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS}),
 }
 
 

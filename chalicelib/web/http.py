@@ -133,14 +133,19 @@ def client_address(request: Request) -> str:
 
 
 def signed_in(request: Request) -> Session:
-    """The session that the authorizer admitted, whatever its role.
+    """The session that the authorizer admitted, whatever its role; a professional's with what patients granted now.
 
     Raises
     ------
     errors.NotAuthenticated
         If the route has no authorizer context or the session expired meanwhile.
     """
-    return session_from_context(request.context.get("authorizer") or {})
+    session = session_from_context(request.context.get("authorizer") or {})
+    if not session.may(Permission.PRESENT_CODES):
+        return session
+    from chalicelib.access.access_grants import with_granted_patients
+
+    return with_granted_patients(session, wiring.access_grants())
 
 
 def current_session(request: Request, permission: Permission) -> Session:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
-from chalicelib.web import openapi_billing, openapi_registry
+from chalicelib.web import openapi_billing, openapi_patients, openapi_registry
 from chalicelib.web.http import gzipped, handles_errors, respond
 from chalicelib.web.openapi_operation import json_content, operation, path_parameter
 from chalicelib.web.schema_parts import STRING
@@ -96,6 +96,7 @@ def _paths() -> dict[str, Any]:
     return {
         **openapi_registry.paths(),
         **openapi_billing.paths(),
+        **openapi_patients.paths(),
         "/api/session": {
             "post": sign_in,
             "get": operation("readSession", "Who is signed in", "Session"),

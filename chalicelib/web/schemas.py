@@ -10,10 +10,12 @@ from typing import Any
 from chalice.app import Request
 
 from chalicelib import errors
+from chalicelib.access.model import Permission
 from chalicelib.web.schema_parts import COUNT, STRING, TIME, Schema
 from chalicelib.web.schema_parts import list_of as _list
 from chalicelib.web.schema_parts import object_of as _object
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
+from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
 
 MAX_BODY_BYTES = 16_384
 
@@ -106,13 +108,16 @@ SCHEMAS: dict[str, Schema] = {
     "Session": _object(
         {
             "display_name": STRING,
-            "role": {"type": "string", "enum": ["radiologist", "gp", "finance", "operator", "gateway", "desk"]},
+            "role": {
+                "type": "string",
+                "enum": ["radiologist", "gp", "finance", "operator", "gateway", "desk", "patient"],
+            },
             "hospital": {"oneOf": [HOSPITAL, {"type": "null"}]},
             "permissions": {
                 "type": "array",
                 "items": {
                     "type": "string",
-                    "enum": ["read-images", "store-instances", "read-ledger", "register-contacts", "operate"],
+                    "enum": [permission.value for permission in Permission],
                 },
             },
             "expires_at": TIME,
@@ -209,6 +214,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     **BILLING_SCHEMAS,
+    **PATIENT_SCHEMAS,
     "Problem": _object(
         {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})
     ),

@@ -38,15 +38,15 @@ def create_session() -> Response:
         issuer=settings.public_url,
         lifetime_s=settings.session_lifetime_s,
     )
-    cookie = _cookie(token, session.expires_at - int(time.time()))
-    return respond_json(_shown(session), 200, {"Set-Cookie": cookie, **NOT_STORED})
+    cookie = session_cookie(token, session.expires_at - int(time.time()))
+    return respond_json(shown_session(session), 200, {"Set-Cookie": cookie, **NOT_STORED})
 
 
 @routes.route("/api/session", methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def read_session() -> Response:
     """Who is signed in."""
-    return respond_json(_shown(signed_in(routes.current_request)), 200, NOT_STORED)
+    return respond_json(shown_session(signed_in(routes.current_request)), 200, NOT_STORED)
 
 
 @routes.route("/api/session", methods=["DELETE"], authorizer=sessions_authorizer)
@@ -54,14 +54,16 @@ def read_session() -> Response:
 def delete_session() -> Response:
     """Sign out."""
     end_session(wiring.registry(), signed_in(routes.current_request))
-    return respond(b"", "application/json", 204, {"Set-Cookie": _cookie("", 0), **NOT_STORED})
+    return respond(b"", "application/json", 204, {"Set-Cookie": session_cookie("", 0), **NOT_STORED})
 
 
-def _cookie(token: str, max_age_s: int) -> str:
+def session_cookie(token: str, max_age_s: int) -> str:
+    """The cookie that carries a token, for the edge alone to read."""
     return f"{COOKIE}={token}; HttpOnly; Secure; SameSite=Strict; Path=/; Max-Age={max_age_s}"
 
 
-def _shown(session: Session) -> dict[str, Any]:
+def shown_session(session: Session) -> dict[str, Any]:
+    """A session as JSON."""
     hospital = wiring.registry().hospital(session.hospital) if session.hospital else None
     return {
         "display_name": session.display_name,

@@ -16,6 +16,7 @@ from infra.cdk.api import STAGE, DicomWebApi
 from infra.cdk.config import Config
 from infra.cdk.functions import EventFunction
 from infra.cdk.messaging import AlarmTopic, WorkQueue, alarm, notify_of_instances
+from infra.cdk.patient_functions import PatientFunctions
 from infra.cdk.storage import Storage
 from infra.cdk.tagging import tag_component
 from infra.lambda_build import PACKAGES
@@ -49,6 +50,7 @@ class ArchiveStack(Stack):
         self.study_ready = self._study_ready()
         self.pack_series = self._pack_series()
         self.invoices = self._invoices()
+        self.patients = PatientFunctions(self, "Patients", config=self.config, storage=self.storage)
         self.api = self._api()
         self._raise_alarms()
         self._export_settings()
@@ -175,6 +177,7 @@ class ArchiveStack(Stack):
         self.storage.object_signing_secret.grant_read(role)
         self.rendered.function.grant_invoke(role)
         self.invoices.function.grant_invoke(role)
+        self.patients.serve(role)
         grants.objects(
             role,
             self.storage,
@@ -201,6 +204,7 @@ class ArchiveStack(Stack):
             "SANSFILM_PACK_DEAD_LETTER_QUEUE_URL": self.pack_queue.dead_letters.queue_url,
             "SANSFILM_RENDERED_FUNCTION": self.rendered.function.function_name,
             "SANSFILM_INVOICES_FUNCTION": self.invoices.function.function_name,
+            **self.patients.settings(),
             "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
             "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
         }
@@ -216,6 +220,8 @@ class ArchiveStack(Stack):
             ("StudyReadyErrors", self.study_ready.function),
             ("PackErrors", self.pack_series.function),
             ("InvoicesErrors", self.invoices.function),
+            ("PatientMessagesErrors", self.patients.messages.function),
+            ("PatientSheetErrors", self.patients.sheet.function),
         )
         for name, function in functions:
             alarm(

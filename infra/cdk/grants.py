@@ -65,6 +65,24 @@ def verify_sessions(role: iam.IGrantable, storage: Storage) -> None:
     _use_data_key(role.grant_principal, storage.data_key, write=False)
 
 
+def key_codes(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role compute what codes and one-time passwords are kept as."""
+    _allow(role.grant_principal, ["kms:GenerateMac"], [storage.code_key.key_arn])
+
+
+def answer_challenges(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role read the registry and give challenges their one-time password, and change no other item."""
+    _allow(role.grant_principal, ["dynamodb:GetItem"], [storage.registry.table_arn])
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["dynamodb:UpdateItem"],
+            resources=[storage.registry.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CHALLENGE#*"]}},
+        )
+    )
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
 def keep_storage_commitments(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role write requests for storage commitment and no other item of the registry."""
     only_those = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STORAGE-COMMITMENT*"]}}

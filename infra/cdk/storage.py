@@ -18,7 +18,8 @@ KEPT_NONCURRENT_DAYS = 30
 
 
 class Storage(Construct):
-    """The archive bucket with its log bucket, three tables, the data key, the session key, the signing secret."""
+    """The archive bucket with its log bucket, three tables, the data key, the keys of sessions and of codes, the
+    signing secret."""
 
     def __init__(self, scope: Construct, name: str, *, config: Config) -> None:
         super().__init__(scope, name)
@@ -36,6 +37,15 @@ class Storage(Construct):
             description="Signs sessions (ES256)",
             key_spec=kms.KeySpec.ECC_NIST_P256,
             key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=config.removal_policy,
+        )
+        self.code_key = kms.Key(
+            self,
+            "CodeKey",
+            alias=f"sansfilm/{config.environment}/patient-codes",
+            description="Keys what patients' codes and one-time passwords are kept as",
+            key_spec=kms.KeySpec.HMAC_256,
+            key_usage=kms.KeyUsage.GENERATE_VERIFY_MAC,
             removal_policy=config.removal_policy,
         )
         self.log_bucket = log_bucket(self, "AccessLogs", config)

@@ -176,6 +176,9 @@ CONTACTS = tuple(
 )
 """(hospital, Patient ID, E.164) of every patient who agreed to be told by SMS."""
 
+CODE_PATIENT = (NORD, KARIM)
+"""Who was handed a code: the general practitioner sees his exams only with it."""
+
 GP_PATIENTS = tuple(
     PatientRef(hospital, patient_id)
     for patient in PATIENTS

@@ -31,7 +31,8 @@ CAPABILITIES = {
     ("OPTIONS", "/dicomweb/{proxy+}"),
 }
 """They describe the product, not its data (docs/adr/0016)."""
-PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES
+PATIENTS = {("POST", "/api/patient-session"), ("POST", "/api/patient-session/one-time-password")}
+PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES | PATIENTS
 JSON = {"Content-Type": "application/json"}
 
 

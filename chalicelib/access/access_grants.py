@@ -1,0 +1,137 @@
+"""A professional's access to a patient, given by the patient's code for some days (docs/adr/0023).
+
+Grants are read at every request of a professional, so that one that ended is refused at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from chalicelib.access.code_attempts import by_a_professional
+from chalicelib.access.model import Permission, Session
+from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
+from chalicelib.access.patient_codes import CodeKey, PatientCodes, keyed, read_birth_date, read_code, verifiable
+from chalicelib.access.ports import Registry
+from chalicelib.archive.scope import PatientRef
+from chalicelib.errors import NotFound
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class AccessGrant:
+    """A professional may see a patient's exams."""
+
+    patient: PatientRef
+    subject: str
+    """Of the professional's sessions."""
+    professional: str
+    """Name as it is shown to the patient."""
+    granted_at: int
+    """Seconds since the epoch; so is the next."""
+    expires_at: int
+
+    @property
+    def grant_id(self) -> str:
+        """The same for the same professional and patient."""
+        name = "\0".join((self.patient.hospital, self.patient.patient_id, self.patient.issuer, self.subject))
+        return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+class AccessGrants(Protocol):
+    """Grants by professional and by patient. `errors.Unavailable` when the service does not answer."""
+
+    def put(self, grant: AccessGrant) -> None:
+        """Keep a grant; one of the same professional and patient is replaced."""
+
+    def of_professional(self, subject: str) -> list[AccessGrant]:
+        """A professional's grants, expired ones left out."""
+
+    def of_patient(self, patient: PatientRef) -> list[AccessGrant]:
+        """A patient's grants, expired ones left out."""
+
+    def delete(self, grant: AccessGrant) -> None:
+        """Forget a grant; safe to repeat."""
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A code that a professional presents."""
+
+    code: str
+    birth_date: str
+    address: str
+    """Of the caller."""
+
+
+def present_code(
+    registry: Registry,
+    codes: PatientCodes,
+    grants: AccessGrants,
+    key: CodeKey,
+    session: Session,
+    presented: Presented,
+    *,
+    valid_days: int,
+) -> AccessGrant:
+    """Give a professional access to the patient of a code; presenting it again begins anew.
+
+    Raises
+    ------
+    errors.BadRequest
+        If code or birth date cannot be any patient's.
+    errors.NotFound
+        If no patient has that code and birth date, whichever of them is wrong.
+    errors.TooManyAttempts
+        If the professional has to wait.
+    """
+    characters, birth_date = read_code(presented.code), read_birth_date(presented.birth_date)
+    keyed_code = keyed(key, characters)
+    attempt = by_a_professional(registry, keyed_code.index, session.subject, presented.address)
+    attempt.count()
+    found = codes.of_index(keyed_code.index)
+    matches = verify_password(found.verifier if found else HASH_OF_NOBODY, verifiable(keyed_code, birth_date))
+    if found is None or not matches:
+        raise NotFound("No patient has this code and this birth date.")
+    attempt.settle(succeeded=True)
+    now = int(time.time())
+    grant = AccessGrant(found.patient, session.subject, session.display_name, now, now + valid_days * _DAY_S)
+    grants.put(grant)
+    return grant
+
+
+def with_granted_patients(session: Session, grants: AccessGrants) -> Session:
+    """The session with every patient who gave its professional access, as of now."""
+    if not session.may(Permission.PRESENT_CODES):
+        return session
+    granted = [grant.patient for grant in grants.of_professional(session.subject)]
+    return replace(session, scope=replace(session.scope, patients=_united(session.scope.patients, granted)))
+
+
+def end_grant(grants: AccessGrants, patient: PatientRef, grant_id: str) -> AccessGrant:
+    """End a grant that a patient gave.
+
+    Raises
+    ------
+    errors.NotFound
+        If the patient gave no such grant, or it has ended.
+    """
+    grant = next((grant for grant in grants.of_patient(patient) if grant.grant_id == grant_id), None)
+    if grant is None:
+        raise NotFound("There is no such access.")
+    grants.delete(grant)
+    return grant
+
+
+def end_grants(grants: AccessGrants, patient: PatientRef) -> None:
+    """End every grant that a patient gave."""
+    for grant in grants.of_patient(patient):
+        grants.delete(grant)
+
+
+def _united(first: Iterable[PatientRef], second: Iterable[PatientRef]) -> tuple[PatientRef, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -1,0 +1,185 @@
+"""A patient signs in: code and birth date, then a one-time password sent to the registered number (docs/adr/0023).
+
+The first step answers the same after the same work whether right or wrong; what differs is done elsewhere, by the
+function that sends the message.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.access.code_attempts import (
+    FAILURES_PER_ADDRESS,
+    MESSAGES_PER_CODE,
+    MESSAGES_WINDOW_S,
+    QUARTER_S,
+    Allowance,
+    Attempt,
+    by_a_patient,
+    digest,
+    of_code,
+)
+from chalicelib.access.model import Role, Session
+from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
+from chalicelib.access.patient_codes import (
+    CodeKey,
+    PatientCodes,
+    keyed,
+    read_birth_date,
+    read_code,
+    subject_of,
+    verifiable,
+)
+from chalicelib.access.ports import Registry, SessionSigner
+from chalicelib.access.sessions import Identity, issue_session
+from chalicelib.archive.scope import Scope
+from chalicelib.errors import NotAuthenticated
+
+CHALLENGE_S = 300
+"""How long a one-time password is good for."""
+TRIES = 5
+DIGITS = 6
+WRONG = "The one-time password is wrong or has expired."
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """The first step was taken."""
+
+    challenge_id: str
+    index: str
+    """Of the code that was tried."""
+    is_right: bool
+    """Code and birth date belong together, and a message may be sent."""
+    expires_at: int
+    """Seconds since the epoch."""
+    one_time_password: str = ""
+    """Its keyed digest, "" until one was sent."""
+
+
+class Challenges(Protocol):
+    """Challenges that wait for their one-time password. `errors.Unavailable` when the service does not answer."""
+
+    def put(self, challenge: Challenge) -> None:
+        """Keep a new challenge."""
+
+    def set_one_time_password(self, challenge_id: str, one_time_password: str) -> Challenge | None:
+        """Give a challenge the digest of its password, once; None if it has one, is unknown, void or expired."""
+
+    def take_try(self, challenge_id: str, tries: int) -> Challenge | None:
+        """Use one of a challenge's tries; None if none is left, or there is no such challenge."""
+
+    def close(self, challenge_id: str) -> bool:
+        """Forget a challenge; return whether it was there, which is so for one caller only."""
+
+
+class PatientMessenger(Protocol):
+    """Has messages sent to patients, without waiting. `errors.Unavailable` when it does not answer."""
+
+    def one_time_password(self, challenge_id: str) -> None:
+        """Send the password of a challenge to the patient that it is about, if any."""
+
+
+@dataclass(frozen=True)
+class PatientAccess:
+    """What signing in with a code needs."""
+
+    registry: Registry
+    codes: PatientCodes
+    challenges: Challenges
+    key: CodeKey
+    messenger: PatientMessenger
+
+
+def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: str) -> str:
+    """Take the first step; return the id of a challenge, whether right or wrong.
+
+    Raises
+    ------
+    errors.BadRequest
+        If code or birth date cannot be any patient's.
+    errors.TooManyAttempts
+        If the caller has to wait.
+    """
+    characters, birth_date = read_code(code), read_birth_date(birth_date)
+    keyed_code = keyed(access.key, characters)
+    is_known = access.registry.knows_address(_caller(keyed_code.index), digest(address))
+    attempt = by_a_patient(access.registry, keyed_code.index, address, is_known=is_known)
+    attempt.count()
+    found = access.codes.of_index(keyed_code.index)
+    matches = verify_password(found.verifier if found else HASH_OF_NOBODY, verifiable(keyed_code, birth_date))
+    is_right = found is not None and matches
+    attempt.settle(succeeded=is_right)
+    window = int(time.time()) // MESSAGES_WINDOW_S
+    # An address of the patient's own has messages of its own: a stranger who knows the code cannot use them up.
+    counter = f"CODE-MESSAGES#{keyed_code.index}#{digest(address) if is_known else ''}"
+    sent = access.registry.count_attempt(counter, window, MESSAGES_WINDOW_S, by=1 if is_right else 0)
+    challenge_id = secrets.token_urlsafe(24)
+    may_be_sent = is_right and sent <= MESSAGES_PER_CODE
+    access.challenges.put(Challenge(challenge_id, keyed_code.index, may_be_sent, int(time.time()) + CHALLENGE_S))
+    access.messenger.one_time_password(challenge_id)
+    return challenge_id
+
+
+def make_one_time_password(key: CodeKey, challenges: Challenges, challenge_id: str) -> tuple[Challenge, str] | None:
+    """Give a challenge its password, once; return both, None if it must have none."""
+    password = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    challenge = challenges.set_one_time_password(challenge_id, _digest(key, challenge_id, password))
+    return (challenge, password) if challenge else None
+
+
+def finish_sign_in(
+    access: PatientAccess,
+    signer: SessionSigner,
+    challenge_id: str,
+    one_time_password: str,
+    address: str,
+    *,
+    issuer: str,
+    lifetime_s: int,
+) -> tuple[str, Session]:
+    """Take the second step; return the session's token and the session.
+
+    Raises
+    ------
+    errors.NotAuthenticated
+        If the password is wrong, used, expired, or there is no such challenge.
+    errors.TooManyAttempts
+        If the caller has to wait.
+    """
+    origin = digest(address)
+    caller = Attempt(access.registry, [Allowance(f"CODE-ADDRESS#{origin}", FAILURES_PER_ADDRESS, QUARTER_S)])
+    caller.count()
+    challenge = access.challenges.take_try(challenge_id, TRIES)
+    offered = _digest(access.key, challenge_id, one_time_password)
+    if challenge is None:
+        raise NotAuthenticated(WRONG)
+    # From here on the work is the same, whether the first step was right or not.
+    name = _caller(challenge.index)
+    is_known = access.registry.knows_address(name, origin)
+    of_this_code = Attempt(access.registry, [of_code(challenge.index, is_known=is_known)])
+    of_this_code.count()
+    code = access.codes.of_index(challenge.index)
+    is_right = hmac.compare_digest(offered, challenge.one_time_password)
+    is_live = challenge.is_right and challenge.expires_at > time.time()
+    if code is None or not is_right or not is_live or not access.challenges.close(challenge_id):
+        raise NotAuthenticated(WRONG)
+    caller.settle(succeeded=True)
+    of_this_code.settle(succeeded=True)
+    access.registry.remember_address(name, origin)
+    identity = Identity(subject_of(code.patient), "Patient", Role.PATIENT, "", Scope(patients=(code.patient,)))
+    return issue_session(access.registry, signer, identity, issuer=issuer, lifetime_s=lifetime_s)
+
+
+def _caller(index: str) -> str:
+    """Under what the addresses of a code's patient are remembered."""
+    return f"code.{index}"
+
+
+def _digest(key: CodeKey, challenge_id: str, password: str) -> str:
+    # Keyed: a slow hash of twenty bits would be undone in hours by whoever reads the table.
+    return key.mac(f"sansfilm/one-time-password/1\0{challenge_id}\0{password}".encode()).hex()

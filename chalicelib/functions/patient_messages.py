@@ -1,0 +1,54 @@
+"""Sends SMS about a patient's code: a one-time password, or that a professional obtained access.
+
+It runs apart from the API, which therefore answers as fast to a wrong code as to a right one. The event is
+{"challenge": id} or {"hospital", "patient_id", "issuer", "professional", "until"} (`until`: YYYY-MM-DD). It never fails
+as a whole, so that nothing is sent twice; people ask again.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chalicelib import wiring
+from chalicelib.access.patient_sign_in import make_one_time_password
+from chalicelib.archive.scope import PatientRef
+from chalicelib.errors import Unavailable
+from chalicelib.notify.announce import SmsError
+from chalicelib.notify.patient_message import access_given_text, one_time_password_text
+
+logger = wiring.logger("patient-messages")
+
+
+def handler(event: dict[str, str], context: object) -> dict[str, str]:
+    """Send the message of an event; answer and log what became of it, without naming anybody."""
+    kind = "one-time-password" if "challenge" in event else "access-given"
+    try:
+        outcome = _one_time_password(event["challenge"]) if "challenge" in event else _access_given(event)
+    except (SmsError, Unavailable) as error:
+        outcome = type(error).__name__
+    logger.info("patient message", extra={"kind": kind, "outcome": outcome})
+    return {"outcome": outcome}
+
+
+def _one_time_password(challenge_id: str) -> str:
+    made = make_one_time_password(wiring.code_key(), wiring.challenges(), challenge_id)
+    if made is None:
+        return "nothing"
+    challenge, password = made
+    code = wiring.patient_codes().of_index(challenge.index)
+    return _send(code.patient, one_time_password_text(password)) if code else "nothing"
+
+
+def _access_given(event: dict[str, str]) -> str:
+    patient = PatientRef(event["hospital"], event["patient_id"], event["issuer"])
+    until = date.fromisoformat(event["until"])
+    return _send(patient, access_given_text(event["professional"], until, wiring.settings().public_url))
+
+
+def _send(patient: PatientRef, text: str) -> str:
+    # No consent is asked for: the patient wants the password, and must know who obtained access.
+    contact = wiring.registry().contact(patient.hospital, patient.patient_id, patient.issuer)
+    if contact is None:
+        return "no-contact"
+    wiring.sms().send(contact.phone_number, text)
+    return "sent"

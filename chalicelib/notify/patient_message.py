@@ -1,0 +1,33 @@
+"""Texts of SMS about a patient's code: French, one segment, no health data."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chalicelib.notify.gsm7 import BASIC, SEGMENT_SEPTETS, folded, septets
+
+NAME_CHARACTERS = 40
+
+
+def one_time_password_text(password: str) -> str:
+    """The password that a patient asked for.
+
+    >>> one_time_password_text("012345")
+    'Sans Film : votre code de connexion est 012345, valable 5 minutes. Ne le communiquez à personne.'
+    """
+    return f"Sans Film : votre code de connexion est {password}, valable 5 minutes. Ne le communiquez à personne."
+
+
+def access_given_text(professional: str, until: date, public_url: str) -> str:
+    """A professional obtained access with the patient's code.
+
+    The address is left out where it does not fit into one segment of the GSM 7 bit alphabet.
+
+    >>> access_given_text("Médecin traitant", date(2026, 12, 25), "https://sansfilm.example")
+    "Médecin traitant a accès à vos examens jusqu'au 25/12/2026 avec votre code. Pour y mettre fin : https://sansfilm.example"
+    """
+    name = "".join(character for character in folded(professional) if character in BASIC and character != "\n")
+    name = name[:NAME_CHARACTERS].strip() or "Un professionnel"
+    text = f"{name} a accès à vos examens jusqu'au {until:%d/%m/%Y} avec votre code."
+    ending = f" Pour y mettre fin : {public_url}"
+    return text + ending if septets(text + folded(ending)) <= SEGMENT_SEPTETS else text

@@ -1,0 +1,45 @@
+"""A patient signs in with the code that was handed over: `/api/patient-session`."""
+
+from __future__ import annotations
+
+import time
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import wiring
+from chalicelib.access.patient_sign_in import CHALLENGE_S, begin_sign_in, finish_sign_in
+from chalicelib.web.http import client_address, handles_errors, respond_json
+from chalicelib.web.schemas import json_body
+from chalicelib.web.sessions import NOT_STORED, session_cookie, shown_session
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/patient-session", methods=["POST"])
+@handles_errors
+def begin_patient_session() -> Response:
+    """First step: the same answer after the same work, whether code and birth date belong together or not."""
+    request = routes.current_request
+    body = json_body(request, "PatientCredentials")
+    challenge = begin_sign_in(wiring.patient_access(), body["code"], body["birth_date"], client_address(request))
+    return respond_json({"challenge": challenge, "expires_in_s": CHALLENGE_S}, 202, NOT_STORED)
+
+
+@routes.route("/api/patient-session/one-time-password", methods=["POST"])
+@handles_errors
+def create_patient_session() -> Response:
+    """Second step: the one-time password that came by SMS opens a session."""
+    request = routes.current_request
+    body = json_body(request, "OneTimePassword")
+    settings = wiring.settings()
+    token, session = finish_sign_in(
+        wiring.patient_access(),
+        wiring.session_signer(),
+        body["challenge"],
+        body["one_time_password"],
+        client_address(request),
+        issuer=settings.public_url,
+        lifetime_s=settings.patient_session_s,
+    )
+    cookie = session_cookie(token, session.expires_at - int(time.time()))
+    return respond_json(shown_session(session), 200, {"Set-Cookie": cookie, **NOT_STORED})
