@@ -112,9 +112,3 @@ def test_page_that_does_not_exist(portal: Portal, size: str) -> None:
     page = portal.open("/nowhere", size)
     expect(page.get_by_role("heading", name="Page introuvable")).to_be_visible()
     assert violations(page) == []
-
-
-def test_role_without_a_page(portal: Portal, size: str) -> None:
-    page = portal.sign_in("manipulateur.nord", size=size)
-    expect(page.get_by_text("Votre rôle n’a pas encore de page dans ce portail.")).to_be_visible()
-    assert violations(page) == []

@@ -15,6 +15,8 @@ NEVER = {
     "study_ready": {"numpy", "PIL", "chalice", "pynetdicom", "requests"},
     "pack_series": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "invoices": {"numpy", "chalice", "pynetdicom", "pydicom"},
+    "patient_messages": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "reportlab"},
+    "patient_sheet": {"numpy", "chalice", "pynetdicom", "pydicom", "lxml"},
     "rendered": {"chalice", "pynetdicom", "requests"},
 }
 

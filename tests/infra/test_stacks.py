@@ -161,7 +161,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 7
+    assert len(own) == 9
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -187,6 +187,11 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
         ("IndexInstanceRole", r"sns:|s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         ("PackSeriesRole", r"s3:Delete|dynamodb:(Put|Update|Delete)|lambda:|secretsmanager:|kms:Sign|sns:"),
         ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
+        (
+            "PatientsMessagesRole",
+            r"s3:|sqs:|lambda:|secretsmanager:|kms:Sign|dynamodb:(Put|Delete|Query)",
+        ),
+        ("PatientsSheetRole", r"(s3|sqs|sns|lambda|secretsmanager|kms|dynamodb):"),
         ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:|kms:Sign"),
         ("TaskTaskRole", r"sns:|sqs:|dynamodb:BatchWrite|kms:Sign"),
     ],
@@ -196,6 +201,21 @@ def test_no_role_may_do_what_its_code_does_not(templates: Templates, role: str, 
         for action in _actions(statement):
             assert not re.match(forbidden, action), action
             assert action != "*"
+
+
+def test_codes_are_keyed_by_a_key_that_computes_macs_and_nothing_else(templates: Templates) -> None:
+    keys = [key["Properties"] for _, key in _resources(templates, "AWS::KMS::Key")]
+    (own,) = [key for key in keys if key.get("KeySpec") == "HMAC_256"]
+    assert own["KeyUsage"] == "GENERATE_VERIFY_MAC"
+    for role in ("ApiHandlerRole", "PatientsMessagesRole"):
+        (macs,) = [found for found in _policies_of(templates, role) if "kms:GenerateMac" in _actions(found)]
+        assert macs["Resource"]["Fn::GetAtt"][0].startswith("StorageCodeKey")
+    changed = [
+        found for found in _policies_of(templates, "PatientsMessagesRole") if "dynamodb:UpdateItem" in _actions(found)
+    ]
+    assert [found["Condition"] for found in changed] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CHALLENGE#*"]}}
+    ]
 
 
 def test_the_api_asks_for_packs_and_for_nothing_else(templates: Templates) -> None:

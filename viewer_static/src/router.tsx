@@ -31,6 +31,12 @@ const signInRoute = createRoute({
   }),
 });
 
+const patientRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/patient",
+  component: lazyRouteComponent(() => import("./pages/PatientSignIn"), "PatientSignIn"),
+});
+
 const signedInRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: "signed-in",
@@ -59,6 +65,16 @@ const ledgerRoute = createRoute({
   path: "/ledger",
   component: lazyRouteComponent(() => import("./pages/Ledger"), "LedgerPage"),
 });
+const deskRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/desk",
+  component: lazyRouteComponent(() => import("./pages/Desk"), "DeskPage"),
+});
+const accessRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/access",
+  component: lazyRouteComponent(() => import("./pages/Access"), "AccessPage"),
+});
 const operationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/operations",
@@ -67,7 +83,17 @@ const operationsRoute = createRoute({
 
 const routeTree = rootRoute.addChildren([
   signInRoute,
-  signedInRoute.addChildren([homeRoute, studyRoute, seriesRoute, documentRoute, ledgerRoute, operationsRoute]),
+  patientRoute,
+  signedInRoute.addChildren([
+    homeRoute,
+    studyRoute,
+    seriesRoute,
+    documentRoute,
+    ledgerRoute,
+    operationsRoute,
+    deskRoute,
+    accessRoute,
+  ]),
 ]);
 
 export function createPortalRouter(queryClient: QueryClient) {

@@ -1,7 +1,15 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { RequestFailed, request, requestJson } from "./http";
 
-export type Permission = "read-images" | "store-instances" | "read-ledger" | "register-contacts" | "operate";
+export type Permission =
+  | "read-images"
+  | "store-instances"
+  | "read-ledger"
+  | "register-contacts"
+  | "hand-over-codes"
+  | "present-codes"
+  | "manage-grants"
+  | "operate";
 
 export interface Session {
   display_name: string;

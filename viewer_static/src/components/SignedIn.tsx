@@ -11,6 +11,9 @@ import { Loading } from "./Page";
 
 const SECTIONS = [
   { to: "/", label: "navigation.worklist", permission: "read-images" },
+  { to: "/access", label: "navigation.presentCode", permission: "present-codes" },
+  { to: "/access", label: "navigation.ownAccess", permission: "manage-grants" },
+  { to: "/desk", label: "navigation.desk", permission: "hand-over-codes" },
   { to: "/ledger", label: "navigation.ledger", permission: "read-ledger" },
   { to: "/operations", label: "navigation.operations", permission: "operate" },
 ] as const satisfies readonly { to: string; label: string; permission: Permission }[];
@@ -49,8 +52,14 @@ export function SessionUnknown({ error, reset }: ErrorComponentProps) {
 function useLeaveWhenExpired(session: Session | null | undefined) {
   const router = useRouter();
   const isExpired = session === null;
+  const wasPatient = useRef(false);
+  if (session) wasPatient.current = session.role === "patient";
   useEffect(() => {
     if (!isExpired) return;
+    if (wasPatient.current) {
+      void router.navigate({ to: "/patient", replace: true });
+      return;
+    }
     const search = { return: router.state.location.href, reason: "expired" as const };
     void router.navigate({ to: "/sign-in", search, replace: true });
   }, [isExpired, router]);

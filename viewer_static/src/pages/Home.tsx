@@ -9,6 +9,7 @@ export function Home() {
   const { t } = useTranslation();
   const permissions = useSession().data?.permissions ?? [];
   if (permissions.includes("read-images")) return <Worklist />;
+  if (permissions.includes("hand-over-codes")) return <Navigate to="/desk" replace />;
   if (permissions.includes("operate")) return <Navigate to="/operations" replace />;
   if (permissions.includes("read-ledger")) return <Navigate to="/ledger" replace />;
   return (

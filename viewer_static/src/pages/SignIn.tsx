@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useRouter, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, Form, Input, Label, TextField } from "react-aria-components";
 import { useTranslation } from "react-i18next";
@@ -39,6 +39,9 @@ export function SignIn() {
           </p>
         )}
         <Credentials />
+        <p>
+          <Link to="/patient">{t("signIn.patient")}</Link>
+        </p>
         <p className="hint">{t("signIn.privacy")}</p>
       </main>
     </div>

@@ -1,0 +1,133 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { Button, Form } from "react-aria-components";
+import { useTranslation } from "react-i18next";
+import { RequestFailed } from "../api/http";
+import { type AccessGrant, accessGrantsQuery, endAccess, presentCode } from "../api/patients";
+import { useSession } from "../api/session";
+import { CodeEntries, NO_CODE, readDraft } from "../components/CodeEntries";
+import { ErrorMessage } from "../components/ErrorMessage";
+import { Loading, Page } from "../components/Page";
+import { readableInstant } from "./format";
+import { CodeFailure } from "./PatientSignIn";
+
+/** To a professional: access to a patient by the patient's code. To a patient: who has access, and ending it. */
+export function AccessPage() {
+  const permissions = useSession().data?.permissions ?? [];
+  return permissions.includes("manage-grants") ? <OwnAccess /> : <PatientAccess />;
+}
+
+function PatientAccess() {
+  const { t } = useTranslation();
+  const queryClient = useQueryClient();
+  const [draft, setDraft] = useState(NO_CODE);
+  const [isChecked, setChecked] = useState(false);
+  const presenting = useMutation({
+    mutationFn: (right: { code: string; birthDate: string }) => presentCode(right.code, right.birthDate),
+    onSuccess: () => {
+      setDraft(NO_CODE);
+      void queryClient.resetQueries();
+    },
+  });
+  const right = readDraft(draft);
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    setChecked(!right);
+    if (right && !presenting.isPending) presenting.mutate(right);
+  }
+  return (
+    <Page title={t("access.present")}>
+      <p className="introduction">{t("access.presentAbout")}</p>
+      <Form onSubmit={submit} className="form desk-form" validationBehavior="aria">
+        <CodeEntries draft={draft} onChange={setDraft} isChecked={isChecked} />
+        {isChecked && !right ? (
+          <p className="message message-error" role="alert">
+            {t("patientCode.incomplete")}
+          </p>
+        ) : (
+          presenting.error && <PresentFailure error={presenting.error} />
+        )}
+        {presenting.data && !presenting.isPending && (
+          <p className="message message-note" role="status">
+            {t("access.given")} <Link to="/">{t("access.toExams")}</Link>
+          </p>
+        )}
+        <Button type="submit" className="button" isPending={presenting.isPending}>
+          {t("access.submit")}
+        </Button>
+      </Form>
+      <h2>{t("access.patients")}</h2>
+      <Grants nobody={t("access.noPatients")} />
+    </Page>
+  );
+}
+
+function PresentFailure({ error }: { error: Error }) {
+  const { t } = useTranslation();
+  if (error instanceof RequestFailed && error.kind === "not-found") {
+    return (
+      <p className="message message-error" role="alert">
+        {t("access.wrong")}
+      </p>
+    );
+  }
+  return <CodeFailure error={error} />;
+}
+
+function OwnAccess() {
+  const { t } = useTranslation();
+  return (
+    <Page title={t("access.own")}>
+      <p className="introduction">{t("access.ownAbout")}</p>
+      <Grants nobody={t("access.nobody")} />
+    </Page>
+  );
+}
+
+function Grants({ nobody }: { nobody: string }) {
+  const { t } = useTranslation();
+  const { data: grants, error, refetch } = useQuery(accessGrantsQuery);
+  const isOwn = useSession().data?.permissions.includes("manage-grants") ?? false;
+  if (error) return <ErrorMessage error={error} onRetry={() => refetch()} />;
+  if (!grants) return <Loading label={t("loading")} />;
+  if (grants.length === 0) return <p className="empty">{nobody}</p>;
+  return (
+    <ul className="access-list">
+      {grants.map((grant) => (
+        <Grant key={grant.id} grant={grant} isOwn={isOwn} />
+      ))}
+    </ul>
+  );
+}
+
+function Grant({ grant, isOwn }: { grant: AccessGrant; isOwn: boolean }) {
+  const { t, i18n } = useTranslation();
+  const queryClient = useQueryClient();
+  const ending = useMutation({
+    mutationFn: () => endAccess(grant.id),
+    onSuccess: () => queryClient.invalidateQueries(accessGrantsQuery),
+  });
+  const time = (value: string) => readableInstant(value, i18n.language);
+  return (
+    <li>
+      <div>
+        <span className="strong">{isOwn ? grant.professional : t("patient.id", { id: grant.patient_id })}</span>
+        <span className="sub">
+          {t("access.period", { from: time(grant.granted_at), until: time(grant.expires_at) })}
+        </span>
+      </div>
+      {isOwn && (
+        <Button
+          className="button button-quiet"
+          aria-label={t("access.endOf", { professional: grant.professional })}
+          onPress={() => ending.mutate()}
+          isPending={ending.isPending}
+        >
+          {t("access.end")}
+        </Button>
+      )}
+      {ending.error && <ErrorMessage error={ending.error} />}
+    </li>
+  );
+}

@@ -1,0 +1,124 @@
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import { Button, Form } from "react-aria-components";
+import { useTranslation } from "react-i18next";
+import { type CodeState, type HandedOver, handOverCode, registerContact } from "../api/patients";
+import { useSession } from "../api/session";
+import { ErrorMessage } from "../components/ErrorMessage";
+import { TextEntry } from "../components/TextEntry";
+import { readBirthDate } from "./patient_input";
+
+const NOTHING = { birthDate: "", name: "", phone: "", consent: false };
+
+/** Registers the phone number if one is given, hands over a code, and shows it with its sheet, once. */
+export function HandOver({ state, onHandedOver }: { state: CodeState; onHandedOver: () => void }) {
+  const { t } = useTranslation();
+  const hospital = useSession().data?.hospital?.id ?? "";
+  const [draft, setDraft] = useState(NOTHING);
+  const [isChecked, setChecked] = useState(false);
+  const birthDate = readBirthDate(draft.birthDate);
+  const handing = useMutation({
+    mutationFn: async (day: string) => {
+      const issuer = state.issuer;
+      if (draft.phone.trim()) {
+        const contact = { phone_number: draft.phone.trim(), consent: draft.consent };
+        await registerContact(hospital, state.patient_id, issuer ? { ...contact, issuer } : contact);
+      }
+      const name = draft.name.trim();
+      return handOverCode({ patient_id: state.patient_id, issuer, birth_date: day, patient_name: name });
+    },
+    onSuccess: () => {
+      setDraft(NOTHING);
+      onHandedOver();
+    },
+  });
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    setChecked(!birthDate);
+    if (birthDate && !handing.isPending) handing.mutate(birthDate);
+  }
+  if (handing.data) return <Sheet given={handing.data} />;
+  return (
+    <Form onSubmit={submit} className="form desk-form" validationBehavior="aria">
+      <TextEntry
+        name="birth-date"
+        label={t("patientCode.birthDate")}
+        hint={t("patientCode.birthDateHint")}
+        value={draft.birthDate}
+        onChange={(value) => setDraft({ ...draft, birthDate: value })}
+        isInvalid={isChecked && !birthDate}
+        autoComplete="off"
+        input={{ inputMode: "numeric", maxLength: 20 }}
+      />
+      <TextEntry
+        name="patient-name"
+        label={t("desk.name")}
+        hint={t("desk.nameHint")}
+        value={draft.name}
+        onChange={(name) => setDraft({ ...draft, name })}
+        autoComplete="off"
+        input={{ maxLength: 100 }}
+      />
+      <TextEntry
+        name="phone"
+        label={t(state.phone_number_ends_in ? "desk.newPhone" : "desk.phone")}
+        hint={t("desk.phoneHint")}
+        value={draft.phone}
+        onChange={(phone) => setDraft({ ...draft, phone })}
+        autoComplete="off"
+        input={{ inputMode: "tel", maxLength: 30 }}
+      />
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={draft.consent}
+          onChange={(event) => setDraft({ ...draft, consent: event.target.checked })}
+        />
+        <span>{t("desk.consent")}</span>
+      </label>
+      {isChecked && !birthDate ? (
+        <p className="message message-error" role="alert">
+          {t("desk.birthDateNeeded")}
+        </p>
+      ) : (
+        handing.error && <ErrorMessage error={handing.error} />
+      )}
+      <Button type="submit" className="button" isPending={handing.isPending}>
+        {t(state.has_code ? "desk.replace" : "desk.handOver")}
+      </Button>
+    </Form>
+  );
+}
+
+/** The code is on screen until the page is left: it is kept nowhere. */
+function Sheet({ given }: { given: HandedOver }) {
+  const { t } = useTranslation();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const [address, setAddress] = useState("");
+  useEffect(() => {
+    const bytes = Uint8Array.from(atob(given.sheet_pdf), (character) => character.charCodeAt(0));
+    const made = URL.createObjectURL(new Blob([bytes], { type: "application/pdf" }));
+    setAddress(made);
+    heading.current?.focus();
+    return () => URL.revokeObjectURL(made);
+  }, [given]);
+  return (
+    <section className="code-sheet" aria-labelledby="code-sheet">
+      <h3 id="code-sheet" ref={heading} tabIndex={-1}>
+        {t("desk.handedOver")}
+      </h3>
+      <p className="code-shown">{given.code}</p>
+      <p>{t("desk.once")}</p>
+      {address && (
+        <div className="desk-actions">
+          <a className="button" href={address} target="_blank" rel="noopener">
+            {t("desk.print")}
+          </a>
+          <a className="button button-quiet" href={address} download="code-patient.pdf">
+            {t("desk.download")}
+          </a>
+        </div>
+      )}
+    </section>
+  );
+}
