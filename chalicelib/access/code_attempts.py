@@ -92,6 +92,16 @@ def of_code(index: str, *, is_known: bool = False) -> Allowance:
     return Allowance(f"CODE#{index}", UNLIMITED if is_known else FAILURES_PER_CODE, MONTH_S)
 
 
+def take_message(registry: Registry, index: str, address: str, *, is_known: bool, is_right: bool) -> bool:
+    """Whether a one-time password may be sent for a code; the work is the same either way.
+
+    An address of the patient's own has messages of its own: a stranger who knows the code cannot use them up.
+    """
+    window = int(time.time()) // MESSAGES_WINDOW_S
+    key = f"CODE-MESSAGES#{index}#{digest(address) if is_known else ''}"
+    return registry.count_attempt(key, window, MESSAGES_WINDOW_S, by=int(is_right)) <= MESSAGES_PER_CODE and is_right
+
+
 def digest(text: str) -> str:
     """What a counter is named after: addresses and names are not kept."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

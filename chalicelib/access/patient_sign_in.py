@@ -14,14 +14,13 @@ from typing import Protocol
 
 from chalicelib.access.code_attempts import (
     FAILURES_PER_ADDRESS,
-    MESSAGES_PER_CODE,
-    MESSAGES_WINDOW_S,
     QUARTER_S,
     Allowance,
     Attempt,
     by_a_patient,
     digest,
     of_code,
+    take_message,
 )
 from chalicelib.access.model import Role, Session
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
@@ -114,12 +113,8 @@ def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: st
     matches = verify_password(found.verifier if found else HASH_OF_NOBODY, verifiable(keyed_code, birth_date))
     is_right = found is not None and matches
     attempt.settle(succeeded=is_right)
-    window = int(time.time()) // MESSAGES_WINDOW_S
-    # An address of the patient's own has messages of its own: a stranger who knows the code cannot use them up.
-    counter = f"CODE-MESSAGES#{keyed_code.index}#{digest(address) if is_known else ''}"
-    sent = access.registry.count_attempt(counter, window, MESSAGES_WINDOW_S, by=1 if is_right else 0)
+    may_be_sent = take_message(access.registry, keyed_code.index, address, is_known=is_known, is_right=is_right)
     challenge_id = secrets.token_urlsafe(24)
-    may_be_sent = is_right and sent <= MESSAGES_PER_CODE
     access.challenges.put(Challenge(challenge_id, keyed_code.index, may_be_sent, int(time.time()) + CHALLENGE_S))
     access.messenger.one_time_password(challenge_id)
     return challenge_id

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +43,9 @@ def patients(http: HttpClient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) ->
     messenger, sheet = LambdaPatientMessenger(function, "messages"), LambdaPatientSheet(SheetFunction(), "sheet")
     monkeypatch.setattr(wiring, "patient_messenger", lambda: messenger)
     monkeypatch.setattr(wiring, "patient_sheet", lambda: sheet)
+    # No window ends in the middle of a test.
+    now = time.time()
+    monkeypatch.setattr(code_attempts, "time", SimpleNamespace(time=lambda: now))
     return Patients(http, cloud, function)
 
 
@@ -336,7 +341,7 @@ def test_wrong_one_time_passwords_count_against_the_code(patients: Patients, mon
 
 
 def test_messages_are_few(patients: Patients, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patient_sign_in, "MESSAGES_PER_CODE", 2)
+    monkeypatch.setattr(code_attempts, "MESSAGES_PER_CODE", 2)
     _, code, _ = patients.make()
     assert [patients.begin(code).status_code for _ in range(4)] == [202] * 4
     assert patients.function.outcomes == ["sent", "sent", "nothing", "nothing"]

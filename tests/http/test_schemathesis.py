@@ -15,11 +15,13 @@ from schemathesis.checks import CHECKS
 
 from chalicelib import wiring
 from chalicelib.access.model import Role
+from chalicelib.aws.lambda_patient_functions import LambdaPatientMessenger
 from chalicelib.aws.lambda_renderer import LambdaRenderer
 from chalicelib.web import openapi, openapi_dicomweb
 from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
 from tests.http.dicomweb import ApplicationAdapter, RenderedFunction, archive
+from tests.http.patients import MessagesFunction
 
 EXAMPLES = 12
 LONGEST_S = 30
@@ -43,6 +45,8 @@ def test_answers_are_as_described(
 ) -> None:
     function = RenderedFunction()
     monkeypatch.setattr(wiring, "renderer", lambda: LambdaRenderer(function, "rendered"))  # type: ignore[arg-type]
+    messages = LambdaPatientMessenger(MessagesFunction(), "messages")
+    monkeypatch.setattr(wiring, "patient_messenger", lambda: messages)
     archive(part10(data_set()))
     session = requests.Session()
     session.mount("http://", ApplicationAdapter(http))
