@@ -5,11 +5,11 @@ import { Button, Form } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { RequestFailed } from "../api/http";
 import { type AccessGrant, accessGrantsQuery, endAccess, presentCode } from "../api/patients";
-import { useSession } from "../api/session";
+import { SESSION_KEY, useSession } from "../api/session";
 import { CodeEntries, NO_CODE, readDraft } from "../components/CodeEntries";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { Loading, Page } from "../components/Page";
-import { readableInstant } from "./format";
+import { readableDay } from "./format";
 import { CodeFailure } from "./PatientSignIn";
 
 /** To a professional: access to a patient by the patient's code. To a patient: who has access, and ending it. */
@@ -27,7 +27,7 @@ function PatientAccess() {
     mutationFn: (right: { code: string; birthDate: string }) => presentCode(right.code, right.birthDate),
     onSuccess: () => {
       setDraft(NO_CODE);
-      void queryClient.resetQueries();
+      void queryClient.resetQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] });
     },
   });
   const right = readDraft(draft);
@@ -53,8 +53,8 @@ function PatientAccess() {
             {t("access.given")} <Link to="/">{t("access.toExams")}</Link>
           </p>
         )}
-        <Button type="submit" className="button" isPending={presenting.isPending}>
-          {t("access.submit")}
+        <Button type="submit" className="button">
+          {t(presenting.isPending ? "patientCode.wait" : "access.submit")}
         </Button>
       </Form>
       <h2>{t("access.patients")}</h2>
@@ -108,23 +108,20 @@ function Grant({ grant, isOwn }: { grant: AccessGrant; isOwn: boolean }) {
     mutationFn: () => endAccess(grant.id),
     onSuccess: () => queryClient.invalidateQueries(accessGrantsQuery),
   });
-  const time = (value: string) => readableInstant(value, i18n.language);
+  const day = (value: string) => readableDay(value.slice(0, 10), i18n.language);
   return (
     <li>
       <div>
         <span className="strong">{isOwn ? grant.professional : t("patient.id", { id: grant.patient_id })}</span>
-        <span className="sub">
-          {t("access.period", { from: time(grant.granted_at), until: time(grant.expires_at) })}
-        </span>
+        <span className="sub">{t("access.period", { from: day(grant.granted_at), until: day(grant.expires_at) })}</span>
       </div>
       {isOwn && (
         <Button
           className="button button-quiet"
           aria-label={t("access.endOf", { professional: grant.professional })}
           onPress={() => ending.mutate()}
-          isPending={ending.isPending}
         >
-          {t("access.end")}
+          {t(ending.isPending ? "patientCode.wait" : "access.end")}
         </Button>
       )}
       {ending.error && <ErrorMessage error={ending.error} />}

@@ -6,7 +6,7 @@ import { type CodeState, readCodeState, revokeCode } from "../api/patients";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { Page } from "../components/Page";
 import { TextEntry } from "../components/TextEntry";
-import { readableInstant } from "./format";
+import { readableDay } from "./format";
 import { HandOver } from "./HandOver";
 
 /** The desk hands over a patient's code, replaces it, revokes it. */
@@ -44,8 +44,8 @@ export function DeskPage() {
           autoComplete="off"
           input={{ maxLength: 64 }}
         />
-        <Button type="submit" className="button" isPending={finding.isPending}>
-          {t("desk.find")}
+        <Button type="submit" className="button">
+          {t(finding.isPending ? "patientCode.wait" : "desk.find")}
         </Button>
         {finding.error && <ErrorMessage error={finding.error} />}
       </Form>
@@ -67,14 +67,18 @@ export function DeskPage() {
 
 function State({ state }: { state: CodeState }) {
   const { t, i18n } = useTranslation();
-  const until = state.expires_at ? readableInstant(state.expires_at, i18n.language) : "";
+  const until = state.expires_at ? readableDay(state.expires_at.slice(0, 10), i18n.language) : "";
   return (
-    <ul className="links" role="status">
-      <li>{state.has_code ? t(until ? "desk.hasCode" : "desk.hasNewCode", { until }) : t("desk.hasNoCode")}</li>
-      <li>
-        {state.phone_number_ends_in ? t("desk.hasPhone", { digits: state.phone_number_ends_in }) : t("desk.hasNoPhone")}
-      </li>
-    </ul>
+    <div role="status">
+      <ul className="links">
+        <li>{state.has_code ? t(until ? "desk.hasCode" : "desk.hasNewCode", { until }) : t("desk.hasNoCode")}</li>
+        <li>
+          {state.phone_number_ends_in
+            ? t("desk.hasPhone", { digits: state.phone_number_ends_in })
+            : t("desk.hasNoPhone")}
+        </li>
+      </ul>
+    </div>
   );
 }
 
@@ -92,8 +96,8 @@ function Revoke({ state, onRevoked }: { state: CodeState; onRevoked: () => void 
       {revoking.error && <ErrorMessage error={revoking.error} />}
       {isAsked ? (
         <div className="desk-actions">
-          <Button className="button button-danger" onPress={() => revoking.mutate()} isPending={revoking.isPending}>
-            {t("desk.revokeConfirm")}
+          <Button className="button button-danger" onPress={() => revoking.mutate()}>
+            {t(revoking.isPending ? "patientCode.wait" : "desk.revokeConfirm")}
           </Button>
           <Button className="button button-quiet" onPress={() => setAsked(false)}>
             {t("desk.revokeCancel")}

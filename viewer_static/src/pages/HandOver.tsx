@@ -83,8 +83,8 @@ export function HandOver({ state, onHandedOver }: { state: CodeState; onHandedOv
       ) : (
         handing.error && <ErrorMessage error={handing.error} />
       )}
-      <Button type="submit" className="button" isPending={handing.isPending}>
-        {t(state.has_code ? "desk.replace" : "desk.handOver")}
+      <Button type="submit" className="button">
+        {t(handing.isPending ? "patientCode.wait" : state.has_code ? "desk.replace" : "desk.handOver")}
       </Button>
     </Form>
   );

@@ -89,8 +89,8 @@ function Code({ draft, onDraft, onChallenge }: CodeProps) {
       ) : (
         beginning.error && <Failure error={beginning.error} />
       )}
-      <Button type="submit" className="button button-wide" isPending={beginning.isPending}>
-        {t("patientSignIn.begin")}
+      <Button type="submit" className="button button-wide">
+        {t(beginning.isPending ? "patientCode.wait" : "patientSignIn.begin")}
       </Button>
     </Form>
   );
@@ -137,8 +137,8 @@ function OneTimePassword({ challenge, onBack }: { challenge: string; onBack: () 
       ) : (
         finishing.error && <Failure error={finishing.error} />
       )}
-      <Button type="submit" className="button button-wide" isPending={finishing.isPending}>
-        {t("patientSignIn.finish")}
+      <Button type="submit" className="button button-wide">
+        {t(finishing.isPending ? "patientCode.wait" : "patientSignIn.finish")}
       </Button>
       <Button className="button button-quiet button-wide" onPress={onBack}>
         {t("patientSignIn.again")}

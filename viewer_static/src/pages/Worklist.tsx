@@ -19,6 +19,7 @@ import { setWorklistState, useWorklistState } from "./worklist_state";
 export function Worklist() {
   const { t } = useTranslation();
   const { criteria, page } = useWorklistState();
+  const isPatient = useSession().data?.role === "patient";
   const { data, error, isPending, isPlaceholderData, dataUpdatedAt, refetch } = useQuery({
     ...worklistQuery(criteria, page),
     placeholderData: keepPreviousData,
@@ -27,11 +28,13 @@ export function Worklist() {
   const changes = useChanges(criteria, page, isPlaceholderData ? undefined : data?.studies, dataUpdatedAt);
   return (
     <Page title={t("worklist.title")} actions={<p className="live">{t("worklist.live")}</p>}>
-      <WorklistSearch
-        key={JSON.stringify(criteria)}
-        criteria={criteria}
-        onSearch={(wanted) => setWorklistState({ criteria: wanted, page: 0 })}
-      />
+      {!isPatient && (
+        <WorklistSearch
+          key={JSON.stringify(criteria)}
+          criteria={criteria}
+          onSearch={(wanted) => setWorklistState({ criteria: wanted, page: 0 })}
+        />
+      )}
       <p className="sr-only" role="status">
         {changes.arrived.size > 0 && t("worklist.arrived", { count: changes.arrived.size })}
       </p>
