@@ -39,7 +39,7 @@ ACCEPTED = (
         "The actions that DynamoDB needs to use the tables' key on the function's behalf.",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::<(Rendered|Invoices)Function\w+\.Arn>:\*\]$",
+        r"AwsSolutions-IAM5\[Resource::<(Rendered|Invoices|PatientsMessages|PatientsSheet)Function\w+\.Arn>:\*\]$",
         r"SansFilmArchive/Api/HandlerRole/",
         "Versions and aliases of the functions.",
     ),
@@ -50,7 +50,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]$",
-        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Api)/",
+        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|Api)/",
         "X-Ray has no resources to name.",
     ),
     Accepted(

@@ -290,7 +290,8 @@ def test_the_api_takes_every_type_as_binary_and_each_route_but_the_public_ones_h
                 public.add((method, path))
     capabilities = {(method, "/dicomweb") for method in ("get", "head")}
     described = {("get", "/dicomweb/openapi.json"), ("head", "/dicomweb/openapi.json"), ("get", "/api/openapi.json")}
-    assert public == {("post", "/api/session"), ("get", "/api/healthz")} | capabilities | described
+    sign_in = {("post", f"/api/{path}") for path in ("session", "patient-session", "patient-session/one-time-password")}
+    assert public == sign_in | {("get", "/api/healthz")} | capabilities | described
 
 
 def test_access_logs_name_no_patient(templates: Templates) -> None:
