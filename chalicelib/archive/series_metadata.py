@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore
@@ -34,13 +35,17 @@ def dicomweb_url(public_url: str) -> str:
 
 
 def instance_metadata(record: InstanceRecord, public_url: str) -> DicomJson:
-    """The DICOM JSON of an instance with absolute Bulk Data URIs, and its Available Transfer Syntax UID."""
+    """The DICOM JSON of an instance with absolute Bulk Data URIs, and its Available Transfer Syntax UID.
+
+    Bulk Data URIs name the hospital: prebuilt metadata is the same for every session, and in one that sees several
+    hospitals two may have the same UIDs (D3).
+    """
     keys = record.keys
     base = (
         f"{dicomweb_url(public_url)}/studies/{keys.study_instance_uid}/series/{keys.series_instance_uid}"
         f"/instances/{keys.sop_instance_uid}/"
     )
-    dataset = dict(_absolute(record.dicom_json, base))
+    dataset = dict(_absolute(record.dicom_json, base, f"?hospital={quote(keys.hospital)}"))
     # Text is converted to UTF-8 whatever it was stored in (PS3.18 F.2.3).
     if "00080005" in dataset:
         dataset["00080005"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
@@ -48,15 +53,15 @@ def instance_metadata(record: InstanceRecord, public_url: str) -> DicomJson:
     return dict(sorted(dataset.items()))
 
 
-def _absolute(dataset: DicomJson, base: str) -> DicomJson:
-    return {tag: _absolute_element(element, base) for tag, element in dataset.items()}
+def _absolute(dataset: DicomJson, base: str, query: str) -> DicomJson:
+    return {tag: _absolute_element(element, base, query) for tag, element in dataset.items()}
 
 
-def _absolute_element(element: dict[str, Any], base: str) -> dict[str, Any]:
+def _absolute_element(element: dict[str, Any], base: str, query: str) -> dict[str, Any]:
     if "BulkDataURI" in element:
-        return {**element, "BulkDataURI": base + element["BulkDataURI"]}
+        return {**element, "BulkDataURI": base + element["BulkDataURI"] + query}
     if element.get("vr") == "SQ" and "Value" in element:
-        return {**element, "Value": [_absolute(item, base) if item else item for item in element["Value"]]}
+        return {**element, "Value": [_absolute(item, base, query) if item else item for item in element["Value"]]}
     return element
 
 

@@ -180,7 +180,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/wado",
         "Retrieve Instance by URI",
         "9.4, 9.5",
-        (*STILL, "application/pdf", "application/dicom"),
+        (*STILL, *DOCUMENTS, "application/dicom"),
         URI_PARAMETERS,
         (200, 206, 304, 307, 400, 404, 406, 409, 413, 416),
     ),

@@ -36,6 +36,8 @@ IMMUTABLE = "private, max-age=86400, immutable"
 REVALIDATED = "private, no-cache"
 """May grow while a study is received."""
 
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+
 _ONE_RANGE = re.compile(r"bytes=(?=[0-9]|-[0-9])([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -151,3 +153,11 @@ def deliver(request: Request, body: Body, cache_control: str = IMMUTABLE) -> Res
     content = read_body(wiring.object_store(), byte_range_of(body, start, length))
     headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
     return respond(content, body.content_type, 206, headers)
+
+
+def deliver_report(request: Request, body: Body) -> Response:
+    """A report (`archive.presentation.report_body`) as a page that can do nothing but be read."""
+    if is_known_to_caller(request, body.etag):
+        return not_modified(body.etag, IMMUTABLE)
+    headers = {**validators(body.etag, IMMUTABLE), "Content-Security-Policy": REPORT_POLICY}
+    return respond(read_body(wiring.object_store(), body), body.content_type, headers=headers)

@@ -14,7 +14,7 @@ from chalicelib.archive.rendering_parameters import parse_rendering
 from chalicelib.archive.visible import pictures_of_series, pictures_of_study, representative_instance, visible_instance
 from chalicelib.errors import NotFound
 from chalicelib.web.authorizer import sessions_authorizer
-from chalicelib.web.http import handles_errors, path_value, query_multi, respond
+from chalicelib.web.http import handles_errors, path_value, query_multi
 from chalicelib.web.retrieving import (
     FRAMES,
     IMMUTABLE,
@@ -25,18 +25,17 @@ from chalicelib.web.retrieving import (
     accept_of,
     base_url,
     deliver,
+    deliver_report,
     is_known_to_caller,
     not_modified,
     query_of,
     scope_of,
     uids_of,
-    validators,
 )
 
 routes = Blueprint(__name__)
 
 DOCUMENT_TYPES = (*retrieve.SAFE_DOCUMENT_TYPES, retrieve.OCTETS)
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 
 
 def _deliver(
@@ -73,16 +72,9 @@ def _deliver_document(record: InstanceRecord, thumbnail: bool = False) -> Respon
 
 
 def _deliver_report(record: InstanceRecord) -> Response:
-    """A report as a page that can do nothing but be read."""
     request = routes.current_request
     query = query_of(request)
-    body = presentation.report_body(record, accept_of(request, query))
-    if is_known_to_caller(request, body.etag):
-        return not_modified(body.etag, IMMUTABLE)
-    headers = {**validators(body.etag, IMMUTABLE), "Content-Security-Policy": REPORT_POLICY}
-    return respond(
-        b"".join(piece for piece in body.pieces if isinstance(piece, bytes)), body.content_type, 200, headers
-    )
+    return deliver_report(request, presentation.report_body(record, accept_of(request, query)))
 
 
 def _instance(study: str, series: str, instance: str) -> InstanceRecord:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from chalice.app import Blueprint, Response
 
 from chalicelib import wiring
-from chalicelib.archive import rendered, retrieve
+from chalicelib.archive import presentation, rendered, retrieve
 from chalicelib.archive.model import InstanceRecord
-from chalicelib.archive.presentation import PRESENTATION_STATES
 from chalicelib.archive.rendered import Pictures
 from chalicelib.archive.rendering_parameters import MAXIMUM_VIEWPORT_PIXELS, parse_rendering
 from chalicelib.archive.visible import visible_instance
@@ -22,6 +21,7 @@ from chalicelib.web.retrieving import (
     IMMUTABLE,
     base_url,
     deliver,
+    deliver_report,
     is_known_to_caller,
     not_modified,
     query_of,
@@ -82,7 +82,7 @@ def _uids(query: Mapping[str, str]) -> tuple[str, str, str]:
 def _default_type(record: InstanceRecord, header: str) -> str:
     """Media types of the Accept header, or the default of the instance's category where all are welcome (9.5.2)."""
     if not header.replace("*/*", "").strip(" ,"):
-        is_shown = record.number_of_frames > 0 or DOCUMENT in record.bulk_data
+        is_shown = record.number_of_frames > 0 or DOCUMENT in record.bulk_data or presentation.is_report(record)
         return "*/*" if is_shown else DICOM
     return header
 
@@ -110,6 +110,8 @@ def _retrieve_rendered(query: Mapping[str, str], record: InstanceRecord, accept:
     useless = sorted(set(query) & set(OF_DICOM))
     if useless:
         raise BadRequest(f"Parameters of {DICOM} do not go with rendered media types: {', '.join(useless)}.")
+    if presentation.is_report(record):
+        return _retrieve_report(query, record, accept)
     parameters = parse_rendering(rendering_query(query, record))
     frame = _positive(query, "frameNumber", 1) - 1
     if DOCUMENT in record.bulk_data:
@@ -122,6 +124,14 @@ def _retrieve_rendered(query: Mapping[str, str], record: InstanceRecord, accept:
     return deliver(request, rendered.render(wiring.renderer(), pictures, parameters, form, base_url(), state))
 
 
+def _retrieve_report(query: Mapping[str, str], record: InstanceRecord, accept: list[MediaRange]) -> Response:
+    """A structured report as a page or as text (table 8.7.4-1)."""
+    useless = sorted(set(query) & set(OF_PICTURES))
+    if useless:
+        raise BadRequest(f"Parameters of pictures do not go with a report: {', '.join(useless)}.")
+    return deliver_report(routes.current_request, presentation.report_body(record, accept))
+
+
 def _presentation_state(query: Mapping[str, str]) -> InstanceRecord | None:
     """The presentation state of the same study that the picture is to be shown by (9.5.1.2.6, 9.5.1.2.7)."""
     names = ("presentationSeriesUID", "presentationUID")
@@ -131,7 +141,7 @@ def _presentation_state(query: Mapping[str, str]) -> InstanceRecord | None:
         raise BadRequest("presentationUID and presentationSeriesUID go together and are UIDs.")
     uids = (query["studyUID"], *(query[name] for name in names))
     state = visible_instance(wiring.index_reader(), scope_of(routes.current_request), uids[0], uids[1], uids[2])
-    if state.sop_class_uid not in PRESENTATION_STATES:
+    if state.sop_class_uid not in presentation.PRESENTATION_STATES:
         raise BadRequest("presentationUID names no presentation state that can be applied.")
     return state
 

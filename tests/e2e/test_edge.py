@@ -41,6 +41,11 @@ def test_an_object_is_streamed_whole_or_in_part_to_who_has_its_signed_url(signed
     assert part.headers["Content-Range"] == "bytes 100-199/20000000"
     head = requests.head(signed_url, timeout=30)
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "20000000", b"")
+    for validator in (answer.headers["ETag"], answer.headers["Last-Modified"]):
+        resumed = requests.get(signed_url, headers={"Range": "bytes=100-199", "If-Range": validator}, timeout=30)
+        assert (resumed.status_code, resumed.content) == (206, body[100:200])
+    stale = requests.get(signed_url, headers={"Range": "bytes=100-199", "If-Range": '"of-another"'}, timeout=30)
+    assert (stale.status_code, stale.content == body) == (200, True)
     beyond = requests.get(signed_url, headers={"Range": "bytes=20000000-"}, timeout=30)
     assert beyond.status_code == 416
 

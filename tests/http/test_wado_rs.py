@@ -22,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from chalicelib import wiring
 from chalicelib.access.model import Role
 from chalicelib.archive import series_metadata
+from chalicelib.archive.scope import Scope
 from chalicelib.aws.cloudfront_url_signer import canned_policy
 from chalicelib.aws.lambda_renderer import LambdaRenderer
 from chalicelib.web import retrieving, wado_rs_metadata
@@ -217,8 +218,24 @@ def test_metadata_is_the_same_composed_and_prebuilt_and_late_instances_show(get:
     assert [i["00200013"]["Value"][0] for i in late.json_body] == [1, 2, 3]
     assert get("/studies/1.2.3/metadata").json_body == late.json_body
     pixel_data = late.json_body[0]["7FE00010"]
-    assert pixel_data["BulkDataURI"].endswith("/instances/1.2.3.4.1/bulkdata/7FE00010")
+    assert pixel_data["BulkDataURI"].endswith("/instances/1.2.3.4.1/bulkdata/7FE00010?hospital=nord")
     assert late.json_body[0]["00083002"]["Value"] == [ExplicitVRLittleEndian]
+
+
+def test_bulk_data_of_one_of_two_hospitals_with_the_same_uids(http: HttpClient, bearer: Issue) -> None:
+    contents = {hospital: bytes([number]) * 5000 for number, hospital in enumerate(("nord", "sud"), start=1)}
+    for hospital, content in contents.items():
+        dataset = data_set(PixelData=None, Rows=None, EncapsulatedDocument=content,
+                           MIMETypeOfEncapsulatedDocument="application/pdf")  # fmt: skip
+        archive(part10(dataset), hospital)
+    headers = bearer(Role.RADIOLOGIST, scope=Scope(hospitals=("nord", "sud")))
+    instance = "/dicomweb/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.5"
+    assert http.get(f"{instance}/bulkdata/00420011", headers=headers).status_code == 409
+    for hospital, content in contents.items():
+        metadata = http.get(f"{instance}/metadata?hospital={hospital}", headers=headers).json_body[0]
+        path = metadata["00420011"]["BulkDataURI"].removeprefix(wiring.settings().public_url)
+        answer = http.get(path, headers={**headers, "Accept": "application/octet-stream"})
+        assert (answer.status_code, answer.body) == (200, content)
 
 
 def test_bulk_pixel_data(get: Get) -> None:

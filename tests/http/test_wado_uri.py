@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from chalicelib import wiring
 from chalicelib.access.model import Role
@@ -110,6 +111,24 @@ def test_an_encapsulated_document(get: Get) -> None:
     assert answer.body == document
     assert get(contentType="application/pdf").body == answer.body
     assert get(contentType="image/png").status_code == 406
+
+
+def test_a_report_is_a_page_or_text(get: Get, rs: Get) -> None:
+    content = Dataset()
+    content.ValueType, content.TextValue, content.RelationshipType = "TEXT", "<b>Normal</b>", "CONTAINS"
+    archive(
+        part10(data_set(PixelData=None, Rows=None, Modality="SR", ValueType="CONTAINER", ContentSequence=[content]))
+    )
+    page = get()
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert page.body == rs("/rendered", "text/html").body
+    assert "sandbox" in page.headers["Content-Security-Policy"]
+    assert get(contentType="text/html").body == page.body
+    assert b"<b>Normal" in get(contentType="text/plain").body
+    assert get(contentType="application/dicom").headers["Content-Type"].startswith("application/dicom")
+    refused = get(contentType="image/jpeg")
+    assert (refused.status_code, "text/html" in refused.json_body["detail"]) == (406, True)
+    assert get(rows="10").status_code == 400
 
 
 def test_what_cannot_be_shown_comes_as_dicom_by_default(get: Get) -> None:
