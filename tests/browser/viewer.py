@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Page
 
 DRAWN_WITHIN_MS = 60_000
@@ -34,7 +36,10 @@ _READ_PICTURE = f"""(grid) => {{
       samples.push([row, column, red, green, blue]);
     }}
   const {{ voiRange, invert }} = viewport.getProperties();
-  return {{ rows, columns, values: Array.from(image.scalarData), samples, voiRange, invert }};
+  const bytes = new Uint8Array(Float32Array.from(image.scalarData).buffer);
+  let values = "";
+  for (let i = 0; i < bytes.length; i += 32768) values += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  return {{ rows, columns, values: btoa(values), samples, voiRange, invert }};
 }}"""
 _COLOR_AT = f"""([x, y, z]) => {{
   const viewport = {_VIEWPORTS}[0];
@@ -66,7 +71,8 @@ class Viewer:
         """The first viewport: `rows`, `columns`, decoded `values`, and `samples` (row, column, red, green, blue) at
         grid x grid points of the screen."""
         read: dict[str, Any] = self.page.evaluate(_READ_PICTURE, grid)
-        return read
+        # As text: Playwright takes a minute for a list of millions of numbers.
+        return {**read, "values": np.frombuffer(base64.b64decode(read["values"]), "<f4").astype(np.float64)}
 
     def color_at(self, x_mm: float, y_mm: float, z_mm: float) -> list[int]:
         """Red, green, blue on the screen at a point of the patient."""
@@ -76,6 +82,28 @@ class Viewer:
     def show(self, series_description: str) -> None:
         """Open a series of the list in the active viewport."""
         self.page.locator("[data-cy^=study-browser-thumbnail]").filter(has_text=series_description).first.dblclick()
+
+    def wait_for_series(self, series_instance_uid: str) -> None:
+        """Wait until the first viewport shows an image of a series."""
+        self.page.wait_for_function(
+            f"uid => {_VIEWPORTS}[0]?.csImage?.imageId.includes(uid)", arg=series_instance_uid, timeout=DRAWN_WITHIN_MS
+        )
+        self.wait_until_drawn()
+
+    def sop_instance_uid(self) -> str:
+        """Of the image that the first viewport shows."""
+        image_id: str = self.page.evaluate(f"() => {_VIEWPORTS}[0].getCurrentImageId()")
+        return image_id.partition("/instances/")[2].partition("/")[0]
+
+    def image_index(self) -> int:
+        """Place, from 0, of the image that the first viewport shows."""
+        index: int = self.page.evaluate(f"() => {_VIEWPORTS}[0].getCurrentImageIdIndex()")
+        return index
+
+    def wait_for_image(self, index: int) -> None:
+        """Wait until the first viewport shows an image from that place on."""
+        shown = f"index => {_VIEWPORTS}[0].getCurrentImageIdIndex() >= index"
+        self.page.wait_for_function(shown, arg=index, timeout=DRAWN_WITHIN_MS)
 
     def confirm(self) -> None:
         """Answer the question over the viewport."""

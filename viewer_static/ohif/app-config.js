@@ -22,6 +22,27 @@ window.browserImportFunction = (module) => import(module);
     location.assign(`/sign-in?return=${encodeURIComponent(here)}&reason=expired`);
   }
 
+  // Some senders write a Pixel Spacing of zero, by which OHIF would scale the image to nothing: it is taken as unknown,
+  // as if it were not there.
+  const unknownSpacing = {
+    id: "sans-film.unknown-spacing",
+    preRegistration: () => {
+      const { metaData } = window.cornerstone;
+      const isUsable = ({ rowPixelSpacing, columnPixelSpacing }) => rowPixelSpacing > 0 && columnPixelSpacing > 0;
+      const unknown = { pixelSpacing: [1, 1], rowPixelSpacing: 1, columnPixelSpacing: 1, usingDefaultValues: true };
+      let isAsking = false;
+      const withoutZero = (type, imageId) => {
+        if (isAsking || !["imagePlaneModule", "calibratedPixelSpacing"].includes(type)) return undefined;
+        isAsking = true;
+        const found = metaData.get(type, imageId);
+        isAsking = false;
+        if (!found || isUsable(found)) return undefined; // the other providers answer
+        return type === "imagePlaneModule" ? { ...found, ...unknown } : null;
+      };
+      metaData.addProvider(withoutZero, 100_000);
+    },
+  };
+
   window.config = {
     name: "sans-film",
     routerBasename: "/ohif",
@@ -36,7 +57,7 @@ window.browserImportFunction = (module) => import(module);
     maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 10 },
     // Whether the viewer is a medical device is the operating hospital's declaration, not a dialog of OHIF.
     investigationalUseDialog: { option: "never" },
-    extensions: [],
+    extensions: [unknownSpacing],
     modes: [],
     customizationService: [{ "ohif.tours": { $set: [] } }],
     whiteLabeling: {
