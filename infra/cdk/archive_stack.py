@@ -212,6 +212,7 @@ class ArchiveStack(Stack):
     def _raise_alarms(self) -> None:
         self.index_queue.alarm(self.alarms)
         self.pack_queue.alarm(self.alarms, late_after=Duration.hours(1))
+        self.patients.watch(self.api.access_log, self.alarms)
         # A message may be put off over a whole night: SMS have quiet hours.
         self.study_ready_queue.alarm(self.alarms, late_after=Duration.hours(14))
         functions: tuple[tuple[str, lambda_.IFunction], ...] = (

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.cdk import grants
 from infra.cdk.config import Config
 from infra.cdk.functions import EventFunction
+from infra.cdk.messaging import alarm
 from infra.cdk.storage import Storage
 from infra.lambda_build import PACKAGES
 
+REFUSED_ATTEMPTS = 50
+"""In five minutes; a patient who mistypes is refused after ten."""
 PACKAGE = {package.name: package for package in PACKAGES}
 
 
@@ -69,3 +74,30 @@ class PatientFunctions(Construct):
         self.messages.function.grant_invoke(role)
         self.sheet.function.grant_invoke(role)
         grants.key_codes(role, self.storage)
+
+    def watch(self, access_log: logs.ILogGroup, topic: sns.ITopic) -> None:
+        """Tell the topic when many attempts with codes are refused: somebody is guessing."""
+        route = logs.FilterPattern.any(
+            *(
+                logs.FilterPattern.string_value("$.route", "=", f"/api/{path}")
+                for path in ("patient-session", "patient-session/one-time-password", "access-grants")
+            )
+        )
+        refused = logs.FilterPattern.string_value("$.status", "=", "429")
+        counted = logs.MetricFilter(
+            self,
+            "CodeAttemptsRefused",
+            log_group=access_log,
+            filter_pattern=logs.FilterPattern.all(refused, route),
+            metric_namespace="SansFilm",
+            metric_name="CodeAttemptsRefused",
+            metric_value="1",
+        )
+        alarm(
+            self,
+            "GuessingAlarm",
+            topic,
+            metric=counted.metric(statistic="Sum", period=Duration.minutes(5)),
+            threshold=REFUSED_ATTEMPTS,
+            description="Many attempts with patients' codes were refused",
+        )

@@ -218,6 +218,18 @@ def test_codes_are_keyed_by_a_key_that_computes_macs_and_nothing_else(templates:
     ]
 
 
+def test_guessing_of_codes_raises_an_alarm(templates: Templates) -> None:
+    (found,) = [each["Properties"] for _, each in _resources(templates, "AWS::Logs::MetricFilter")]
+    for part in ('$.status = "429"', '$.route = "/api/patient-session"', '$.route = "/api/access-grants"'):
+        assert part in found["FilterPattern"]
+    watched = [
+        each["Properties"]
+        for _, each in _resources(templates, "AWS::CloudWatch::Alarm")
+        if each["Properties"].get("MetricName") == found["MetricTransformations"][0]["MetricName"]
+    ]
+    assert [bool(each["AlarmActions"]) for each in watched] == [True]
+
+
 def test_the_api_asks_for_packs_and_for_nothing_else(templates: Templates) -> None:
     (sending,) = [found for found in _policies_of(templates, "ApiHandlerRole") if "sqs:SendMessage" in _actions(found)]
     assert sending["Resource"]["Fn::GetAtt"][0].startswith("PackQueue")
