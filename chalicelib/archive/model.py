@@ -99,7 +99,7 @@ class SeriesRecord:
     representative_sop_instance_uid: str | None = None
     """Instance from its middle for thumbnails, "" when it has no pictures, None when nobody looked yet."""
     revision: int = 0
-    """Moves when instances go; between two moves they are only added."""
+    """Moves when instances go; between two moves they are only added. Negative: part of a series (`restricted`)."""
 
 
 @dataclass(frozen=True)

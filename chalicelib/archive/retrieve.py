@@ -9,6 +9,7 @@ from chalicelib.archive.model import ByteRange, InstanceRecord
 from chalicelib.archive.pack import DICOM, instance_part
 from chalicelib.archive.ports import IndexReader, ObjectStore, Renderer
 from chalicelib.archive.rendered import transcoded_frames
+from chalicelib.archive.restricted import reader_within, require_download
 from chalicelib.archive.retrieve_transcoded import transcoded_part
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.transfer_syntaxes import choose_frame_form, choose_instance_form
@@ -55,7 +56,9 @@ def retrieve_instance(
     NotFound, NotAcceptable
         See `visible.visible_instance`, `transfer_syntaxes.choose_instance_form`.
     """
+    reader = reader_within(reader, scope)
     record = visible_instance(reader, scope, *uids)
+    require_download(reader, record.keys.hospital, uids[0], [uids[1]])
     chosen = choose_instance_form(record, accept)
     is_stored = chosen.transfer_syntax == record.transfer_syntax_uid
     part = instance_part(record, base_url) if is_stored else transcoded_part(renderer, record, chosen.transfer_syntax)

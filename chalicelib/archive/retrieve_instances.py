@@ -9,6 +9,7 @@ from itertools import islice
 
 from chalicelib.archive.model import FrameTable, InstanceRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
+from chalicelib.archive.restricted import reader_within
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.search import SearchRequest, find
 from chalicelib.archive.search_results import Level
@@ -48,6 +49,7 @@ def located(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> list[Retri
     errors.TooMuch
         If a series is not among the studies that a search may look through.
     """
+    reader = reader_within(reader, scope)
     if not keys.is_relational:
         return [keys]
     if not keys.sop_instance_uids:
@@ -78,6 +80,7 @@ def _located_series(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> li
 
 def count_instances(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> int:
     """How many instances keys name, from the counters of the index; UIDs of instances count as named."""
+    reader = reader_within(reader, scope)
     if keys.sop_instance_uids:
         return len(keys.sop_instance_uids) if any(True for _ in _studies(reader, scope, keys)) else 0
     total = 0
@@ -102,6 +105,7 @@ def instances(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> Iterator
     errors.Unavailable
         If the index does not answer, at any record.
     """
+    reader = reader_within(reader, scope)
     for study in _studies(reader, scope, keys):
         uids = keys.series_instance_uids or (
             series.series_instance_uid for series in reader.series_of_study(study.hospital, study.study_instance_uid)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib import errors
 from chalicelib.archive import pack
 from chalicelib.archive.delivery import ASSEMBLED_REUSE_S, Body, Piece, assembled_key, etag_of, multipart_body
 from chalicelib.archive.model import InstanceRecord, SeriesRecord
 from chalicelib.archive.ports import IndexReader, ObjectStore, PackQueue, Renderer
+from chalicelib.archive.restricted import reader_within, require_download
 from chalicelib.archive.retrieve_transcoded import transcoded_body
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.visible import visible_series, visible_study
@@ -51,7 +52,9 @@ def retrieve_series(
     errors.TooMuch
         If it is too big for one answer.
     """
+    own = replace(own, reader=reader_within(own.reader, scope))
     series = visible_series(own.reader, scope, study_instance_uid, series_instance_uid)
+    require_download(own.reader, series.hospital, study_instance_uid, [series_instance_uid])
     if transcoded := transcoded_body(own.reader, own.renderer, [series], accept, own.base_url):
         return transcoded
     if pack.is_answered_by_packs(series):
@@ -68,8 +71,10 @@ def retrieve_study(own: Answers, scope: Scope, study_instance_uid: str, accept: 
 
     A study above a size is assembled from its packs by S3 and kept for a day: who asks again is redirected at once.
     """
+    own = replace(own, reader=reader_within(own.reader, scope))
     study = visible_study(own.reader, scope, study_instance_uid)
     all_series = list(own.reader.series_of_study(study.hospital, study_instance_uid))
+    require_download(own.reader, study.hospital, study_instance_uid, [s.series_instance_uid for s in all_series])
     if transcoded := transcoded_body(own.reader, own.renderer, all_series, accept, own.base_url):
         return transcoded
     if not pack.is_answered_by_packs(study):
@@ -120,7 +125,7 @@ def _is_answered_at_once(all_series: Sequence[SeriesRecord]) -> bool:
 
 def _pack_first(own: Answers, all_series: Sequence[SeriesRecord]) -> errors.ArchiveError:
     """Ask for packs; the error that says so."""
-    if any(series.size_bytes > pack.LARGEST_PACK_BYTES for series in all_series):
+    if any(series.size_bytes > pack.LARGEST_PACK_BYTES or series.revision < 0 for series in all_series):
         return errors.TooMuch("A series is too big for one answer: retrieve its instances.")
     for series in all_series:
         own.packs.request(series, pack.series_etag(series, own.base_url))

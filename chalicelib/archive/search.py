@@ -9,6 +9,7 @@ from itertools import islice
 from chalicelib.archive import search_access, search_results
 from chalicelib.archive.model import DicomJson, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
+from chalicelib.archive.restricted import reader_within
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.search_access import Budget, uid_list
 from chalicelib.archive.search_results import Level, level_of
@@ -74,6 +75,7 @@ def find(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: st
     TooMuch
         If the answer would take too much reading; the message says how to narrow the search.
     """
+    reader = reader_within(reader, scope)
     by_level = _split_conditions(request)
     studies = _matching_studies(reader, scope, request, by_level)
     if request.level is Level.STUDY:
@@ -85,7 +87,7 @@ def find(reader: IndexReader, scope: Scope, request: SearchRequest, base_url: st
 
 def find_studies(reader: IndexReader, scope: Scope, request: SearchRequest) -> Iterator[StudyRecord]:
     """Studies that match a request of level study, newest first, as records. Raises as `find`."""
-    return _matching_studies(reader, scope, request, _split_conditions(request))
+    return _matching_studies(reader_within(reader, scope), scope, request, _split_conditions(request))
 
 
 def _matching_studies(

@@ -98,7 +98,9 @@ def _granted(reader: IndexReader, scope: Scope, hospital: str) -> Iterator[Study
         if patient.hospital == hospital
         for study in reader.studies_by_patient_id(hospital, patient.patient_id)
     ]
-    named = (reader.study(hospital, s.study_instance_uid) for s in scope.studies if s.hospital == hospital)
+    single = ((s.hospital, s.study_instance_uid) for one in (scope.studies, scope.shared) for s in one)
+    uids = dict.fromkeys(uid for where, uid in single if where == hospital)
+    named = (reader.study(hospital, uid) for uid in uids)
     return _sorted([*studies, *(study for study in named if study)])
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 from chalicelib.archive.model import DicomJson, StudyRecord
 from chalicelib.archive.ports import IndexReader
+from chalicelib.archive.restricted import reader_within
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.search import SearchRequest, SearchResult, find_studies
 from chalicelib.archive.search_results import Level, element
@@ -35,6 +36,7 @@ def find_patients(reader: IndexReader, scope: Scope, request: SearchRequest) -> 
     A patient is a Patient ID and its issuer within one hospital; attributes are those of the newest study. Counts are
     read only when asked for. Raises as `search.find`.
     """
+    reader = reader_within(reader, scope)
     seen: set[tuple[str, ...]] = set()
     wants_counts = bool(request.include_tags & set(PATIENT_COUNTS))
     for study in find_studies(reader, scope, replace(request, level=Level.STUDY)):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore
+from chalicelib.archive.restricted import reader_within
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.visible import Pictures, visible_instance, visible_series, visible_study
 from chalicelib.errors import NotFound
@@ -92,6 +93,7 @@ def retrieve_series_metadata(
     public_url: str,
 ) -> Metadata:
     """Retrieve Metadata of a series: the prebuilt object while it is current, else composed."""
+    reader = reader_within(reader, scope)
     series = visible_series(reader, scope, study_instance_uid, series_instance_uid)
     return _of_series(reader, objects, series, public_url)
 
@@ -123,6 +125,7 @@ def retrieve_study_metadata(
     reader: IndexReader, objects: ObjectStore, scope: Scope, study_instance_uid: str, public_url: str
 ) -> Metadata:
     """Retrieve Metadata of a study: that of its series, one after the other."""
+    reader = reader_within(reader, scope)
     study = visible_study(reader, scope, study_instance_uid)
     arrays = (
         gzip.decompress(_of_series(reader, objects, series, public_url).gzipped)[1:-1]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
+from chalicelib.archive.restricted import reader_within
 from chalicelib.archive.scope import Scope
 from chalicelib.dicom.uid import is_valid
 from chalicelib.errors import BadRequest, Conflict, NotFound, TooMuch
@@ -60,6 +61,7 @@ def visible_study(reader: IndexReader, scope: Scope, study_instance_uid: str) ->
         If the UID is malformed.
     """
     _check_uids(study_instance_uid)
+    reader = reader_within(reader, scope)
     found = (_permitted(reader, scope, hospital, study_instance_uid) for hospital in scope.candidate_hospitals())
     return _only(found, lambda study: study.hospital, "study")
 
@@ -73,7 +75,8 @@ def _permitted(reader: IndexReader, scope: Scope, hospital: str, study_instance_
 def _hospitals(reader: IndexReader, scope: Scope, study_instance_uid: str) -> Iterator[str]:
     """Hospitals where a study may be seen: its own row decides for all in it; a whole hospital needs no look."""
     for hospital in scope.candidate_hospitals():
-        if hospital in scope.hospitals or _permitted(reader, scope, hospital, study_instance_uid):
+        is_named = bool(scope.shared and scope.shares_of(hospital, study_instance_uid))
+        if hospital in scope.hospitals or is_named or _permitted(reader, scope, hospital, study_instance_uid):
             yield hospital
 
 
@@ -82,6 +85,7 @@ def visible_series(
 ) -> SeriesRecord:
     """A series of a visible study; raises as `visible_study`."""
     _check_uids(study_instance_uid, series_instance_uid)
+    reader = reader_within(reader, scope)
     hospitals = _hospitals(reader, scope, study_instance_uid)
     found = (reader.series(hospital, study_instance_uid, series_instance_uid) for hospital in hospitals)
     return _only(found, lambda series: series.hospital, "series")
@@ -96,6 +100,7 @@ def visible_instance(
     """
     uids = (study_instance_uid, series_instance_uid, sop_instance_uid)
     _check_uids(*uids)
+    reader = reader_within(reader, scope)
     found = (reader.instance(hospital, *uids) for hospital in _hospitals(reader, scope, study_instance_uid))
     return _only(found, lambda record: record.keys.hospital, "instance")
 
@@ -110,6 +115,7 @@ def representative_instance(
     NotFound
         If nothing is visible there or nothing has pixel data.
     """
+    reader = reader_within(reader, scope)
     if series_instance_uid:
         all_series = iter([visible_series(reader, scope, study_instance_uid, series_instance_uid)])
     else:
@@ -164,11 +170,13 @@ def pictures_of_series(
     TooMuch
         If the series has more than `limit` instances.
     """
+    reader = reader_within(reader, scope)
     return _pictures(reader, visible_series(reader, scope, study_instance_uid, series_instance_uid), limit)
 
 
 def pictures_of_study(reader: IndexReader, scope: Scope, study_instance_uid: str, limit: int) -> list[InstanceRecord]:
     """Instances of a study that have pixel data, series by series; raises as `pictures_of_series`."""
+    reader = reader_within(reader, scope)
     study = visible_study(reader, scope, study_instance_uid)
     if study.instance_count > limit:
         raise _too_many(study.instance_count, limit)
