@@ -52,6 +52,9 @@ class Settings:
     study_quiet_s: int = 300
     """Seconds without a new instance after which a study is ready."""
     session_lifetime_s: int = 8 * 3600
+    share_days: int = 7
+    """How long a share lasts unless its maker says otherwise."""
+    share_maximum_days: int = 90
     log_level: str = "INFO"
     dicom_host: str = "127.0.0.1"
     """Address that the ingest service listens on (DIMSE and its HTTP port)."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_patient_codes import DynamoDBChallenges, DynamoDBPatientCodes
     from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
+    from chalicelib.aws.dynamodb_shares import DynamoDBShares
     from chalicelib.aws.ingest_object_store import IngestObjectStore
     from chalicelib.aws.kms_code_key import KmsCodeKey
     from chalicelib.aws.kms_session_signer import KmsSessionSigner
@@ -115,6 +116,15 @@ def registry() -> DynamoDBRegistry:
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
 
     return DynamoDBRegistry(client("dynamodb"), settings().registry_table)
+
+
+@cache
+def shares() -> DynamoDBShares:
+    """What was shared, by whom, with whom."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_shares import DynamoDBShares
+
+    return DynamoDBShares(client("dynamodb"), settings().registry_table)
 
 
 @cache

@@ -23,6 +23,8 @@ class Permission(Enum):
     """As the patient: who may see the exams."""
     OPERATE = "operate"
     """Region-wide administration: registry, queues, rejected instances; no images."""
+    SHARE = "share"
+    """Give studies of one's own scope to others for a time."""
 
 
 class Role(Enum):
@@ -35,11 +37,14 @@ class Role(Enum):
     GATEWAY = "gateway"
     DESK = "desk"
     PATIENT = "patient"
+    GUEST = "guest"
+    """Whoever opened the link of a share."""
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.RADIOLOGIST: frozenset({Permission.READ_IMAGES}),
-    Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES}),
+    Role.RADIOLOGIST: frozenset({Permission.READ_IMAGES, Permission.SHARE}),
+    Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES, Permission.SHARE}),
+    Role.GUEST: frozenset({Permission.READ_IMAGES}),
     Role.FINANCE: frozenset({Permission.READ_LEDGER}),
     Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER}),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),

@@ -29,6 +29,7 @@ def sessions_authorizer(request: AuthRequest) -> AuthResponse:
     """
     from chalicelib import wiring
     from chalicelib.access.sessions import session_to_context, verify_session
+    from chalicelib.access.shared_scope import with_shares
 
     kind, _, token = request.token.partition(" ")
     try:
@@ -37,6 +38,7 @@ def sessions_authorizer(request: AuthRequest) -> AuthResponse:
         session = verify_session(
             wiring.registry(), wiring.session_signer(), token.strip(), issuer=wiring.settings().public_url
         )
+        session = with_shares(wiring.shares(), session)
     except errors.NotAuthenticated:
         wiring.logger("authorizer").info("session refused")
         raise errors.NotAuthenticated("Unauthorized") from None

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
-from chalicelib.web import openapi_billing, openapi_patients, openapi_registry
+from chalicelib.web import openapi_billing, openapi_patients, openapi_registry, openapi_sharing
 from chalicelib.web.http import gzipped, handles_errors, respond
 from chalicelib.web.openapi_operation import json_content, operation, path_parameter
 from chalicelib.web.schema_parts import STRING
@@ -97,6 +97,7 @@ def _paths() -> dict[str, Any]:
         **openapi_registry.paths(),
         **openapi_billing.paths(),
         **openapi_patients.paths(),
+        **openapi_sharing.paths(),
         "/api/session": {
             "post": sign_in,
             "get": operation("readSession", "Who is signed in", "Session"),

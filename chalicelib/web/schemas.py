@@ -16,6 +16,7 @@ from chalicelib.web.schema_parts import list_of as _list
 from chalicelib.web.schema_parts import object_of as _object
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
+from chalicelib.web.schemas_sharing import SHARING_SCHEMAS
 
 MAX_BODY_BYTES = 16_384
 
@@ -110,7 +111,7 @@ SCHEMAS: dict[str, Schema] = {
             "display_name": STRING,
             "role": {
                 "type": "string",
-                "enum": ["radiologist", "gp", "finance", "operator", "gateway", "desk", "patient"],
+                "enum": ["radiologist", "gp", "finance", "operator", "gateway", "desk", "patient", "guest"],
             },
             "hospital": {"oneOf": [HOSPITAL, {"type": "null"}]},
             "permissions": {
@@ -215,6 +216,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     **BILLING_SCHEMAS,
     **PATIENT_SCHEMAS,
+    **SHARING_SCHEMAS,
     "Problem": _object(
         {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})
     ),

@@ -190,6 +190,7 @@ class ArchiveStack(Stack):
             for queue in (work.queue, work.dead_letters):
                 queue.grant(role, "sqs:GetQueueAttributes")
         grants.verify_sessions(made.authorizer_role, self.storage)
+        grants.look_up_shares(made.authorizer_role, self.storage)
         return made
 
     def _api_environment(self) -> dict[str, str]:

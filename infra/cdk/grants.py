@@ -83,6 +83,17 @@ def answer_challenges(role: iam.IGrantable, storage: Storage) -> None:
     _use_data_key(role.grant_principal, storage.data_key, write=True)
 
 
+def look_up_shares(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role read what is shared with a user or hospital, and list no other items of the registry."""
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["dynamodb:Query"],
+            resources=[storage.registry.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SHARES-WITH#*"]}},
+        )
+    )
+
+
 def keep_storage_commitments(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role write requests for storage commitment and no other item of the registry."""
     only_those = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STORAGE-COMMITMENT*"]}}
