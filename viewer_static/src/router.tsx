@@ -60,6 +60,16 @@ const documentRoute = createRoute({
   path: "/studies/$study/series/$series/instances/$instance",
   component: lazyRouteComponent(() => import("./pages/Document"), "DocumentPage"),
 });
+const openShareRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/partage",
+  component: lazyRouteComponent(() => import("./pages/OpenShare"), "OpenSharePage"),
+});
+const sharesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/shares",
+  component: lazyRouteComponent(() => import("./pages/Shares"), "SharesPage"),
+});
 const ledgerRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/ledger",
@@ -84,11 +94,13 @@ const operationsRoute = createRoute({
 const routeTree = rootRoute.addChildren([
   signInRoute,
   patientRoute,
+  openShareRoute,
   signedInRoute.addChildren([
     homeRoute,
     studyRoute,
     seriesRoute,
     documentRoute,
+    sharesRoute,
     ledgerRoute,
     operationsRoute,
     deskRoute,

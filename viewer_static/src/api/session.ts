@@ -9,7 +9,8 @@ export type Permission =
   | "hand-over-codes"
   | "present-codes"
   | "manage-grants"
-  | "operate";
+  | "operate"
+  | "share";
 
 export interface Session {
   display_name: string;

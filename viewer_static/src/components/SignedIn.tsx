@@ -11,6 +11,7 @@ import { Loading } from "./Page";
 
 const SECTIONS = [
   { to: "/", label: "navigation.worklist", permission: "read-images" },
+  { to: "/shares", label: "navigation.shares", permission: "share" },
   { to: "/access", label: "navigation.presentCode", permission: "present-codes" },
   { to: "/access", label: "navigation.ownAccess", permission: "manage-grants" },
   { to: "/desk", label: "navigation.desk", permission: "hand-over-codes" },

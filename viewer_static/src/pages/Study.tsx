@@ -8,6 +8,7 @@ import { type DicomJson, number, Tag, text } from "../dicomweb/json_model";
 import { otherStudiesQuery, seriesQuery, studyQuery } from "../dicomweb/qido";
 import { kindOfSeries, thumbnailUrl } from "../dicomweb/wado";
 import { DocumentLinks } from "./DocumentLinks";
+import { ShareStudy } from "./ShareStudy";
 import { useStudySummary, viewerUrl } from "./study_summary";
 
 /** OHIF draws these over the images that they refer to. */
@@ -47,6 +48,7 @@ export function StudyPage() {
           <Facts study={study} />
         </div>
         <div className="study-actions">
+          {series.length > 0 && <ShareStudy study={uid} series={series} />}
           {first && (
             <Link
               to="/studies/$study/series/$series"

@@ -9,6 +9,7 @@ import { ModalityBadge } from "../components/Modality";
 import { Loading, Page } from "../components/Page";
 import type { DicomJson } from "../dicomweb/json_model";
 import { NO_CRITERIA, type StudyCriteria, worklistQuery } from "../dicomweb/qido";
+import { ReceivedShares } from "./ReceivedShares";
 import { type StudySummary, useStudySummary, viewerUrl } from "./study_summary";
 import { useViewerPrefetch } from "./use_viewer_prefetch";
 import { WorklistSearch } from "./WorklistSearch";
@@ -28,6 +29,7 @@ export function Worklist() {
   const changes = useChanges(criteria, page, isPlaceholderData ? undefined : data?.studies, dataUpdatedAt);
   return (
     <Page title={t("worklist.title")} actions={<p className="live">{t("worklist.live")}</p>}>
+      <ReceivedShares />
       {!isPatient && (
         <WorklistSearch
           key={JSON.stringify(criteria)}
