@@ -1,105 +1,324 @@
-"""A session sees what its scope names and nothing else: a walk over all routes, so that none is forgotten."""
+"""Who may see what of whose: a matrix over all routes, so that a new one without a row fails (docs/adr/0025)."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app import app
-from chalicelib import wiring
-from chalicelib.access.model import PERMISSIONS, Permission, Role
-from chalicelib.archive.model import InstanceKeys, InstanceRecord
+from chalicelib import errors, wiring
+from chalicelib.access.model import Role
 from chalicelib.archive.scope import PatientRef, Scope, StudyRef
+from chalicelib.aws.lambda_renderer import LambdaRenderer
+from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
-
-STUDY, SERIES, INSTANCE = "1.2.1", "1.2.1.1", "1.2.1.1.1"
-VALUES = {"study": STUDY, "series": SERIES, "instance": INSTANCE, "frames": "1", "path": "00420011"}
-DICOMWEB = sorted(
-    path
-    for path, methods in app.routes.items()
-    if path.startswith("/dicomweb/") and "GET" in methods and methods["GET"].authorizer and not path.endswith("+}")
+from tests.http.dicomweb import RenderedFunction, archive
+from tests.http.sharing import (
+    DOCUMENT,
+    FIRST,
+    IMAGE,
+    OTHER_STUDY,
+    REPORT,
+    REPORTS,
+    SECOND,
+    SECOND_IMAGE,
+    SR_CLASS,
+    STUDY,
+    STUDY_OF_SUD,
+    expire,
+    guest,
+    share,
+    store_exams,
 )
-OTHERS = [
-    Scope(),
-    Scope(hospitals=("sud",)),
-    Scope(patients=(PatientRef("sud", "P1"), PatientRef("nord", "P2"), PatientRef("nord", "P1", "X"))),
-    Scope(studies=(StudyRef("sud", STUDY), StudyRef("nord", "1.2.2"))),
-]
+
+Headers = dict[str, str]
+Who = Callable[[HttpClient, Issue], Headers]
+
+# Rows ---------------------------------------------------------------------------------------------------------------
+
+SEARCH, LOOK, FILE = "search", "look", "file"
+_STUDY, _SERIES = "/dicomweb/studies/{study}", "/dicomweb/studies/{study}/series/{series}"
+_INSTANCE, _FRAMES = f"{_SERIES}/instances/{{instance}}", f"{_SERIES}/instances/{{instance}}/frames/{{frames}}"
+_URI = "requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}"
+ROWS: dict[str, str] = {
+    "/dicomweb/studies": SEARCH,
+    "/dicomweb/series": SEARCH,
+    "/dicomweb/instances": SEARCH,
+    "/dicomweb/patients": SEARCH,
+    f"{_STUDY}/series": SEARCH,
+    f"{_STUDY}/instances": SEARCH,
+    f"{_SERIES}/instances": SEARCH,
+    _STUDY: FILE,
+    _SERIES: FILE,
+    _INSTANCE: FILE,
+    f"/dicomweb/wado?{_URI}&contentType=application/dicom": FILE,
+    f"/dicomweb/wado?{_URI}": LOOK,
+    f"{_INSTANCE}/bulkdata/{{path}}": LOOK,
+    _FRAMES: LOOK,
+    **{f"{level}/metadata": LOOK for level in (_STUDY, _SERIES, _INSTANCE)},
+    **{
+        f"{level}/{form}": LOOK for level in (_STUDY, _SERIES, _INSTANCE, _FRAMES) for form in ("rendered", "thumbnail")
+    },
+}
+"""What each route gives of what it names."""
+
+TARGETS = {
+    "first series": (STUDY, FIRST, IMAGE),
+    "second series": (STUDY, SECOND, SECOND_IMAGE),
+    "report": (STUDY, REPORTS, REPORT),
+    "document among images": (STUDY, FIRST, DOCUMENT),
+    "another study": (OTHER_STUDY, f"{OTHER_STUDY}.1", f"{OTHER_STUDY}.1.1"),
+    "study of another hospital": (STUDY_OF_SUD, f"{STUDY_OF_SUD}.1", f"{STUDY_OF_SUD}.1.1"),
+}
 
 
-def store(hospital: str, study: str, patient_id: str) -> None:
-    keys = InstanceKeys(hospital, study, f"{study}.1", f"{study}.1.1")
-    values = {
-        "00080016": ("UI", "1.2.840.10008.5.1.4.1.1.2"),
-        "00080018": ("UI", keys.sop_instance_uid),
-        "00080060": ("CS", "CT"),
-        "00100020": ("LO", patient_id),
-        "0020000D": ("UI", study),
-        "0020000E": ("UI", keys.series_instance_uid),
-    }
-    record = InstanceRecord(
-        keys=keys,
-        object_key=f"archive/{hospital}/{study}/{keys.series_instance_uid}/{keys.sop_instance_uid}/d.dcm",
-        digest="0" * 64,
-        size_bytes=4,
-        transfer_syntax_uid="1.2.840.10008.1.2.1",
-        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
-        received_at_ms=1,
-        dicom_json={tag: {"vr": vr, "Value": [value]} for tag, (vr, value) in values.items()},
-        bulk_data={"00420011": (0, 4)},
-    )
-    wiring.index_writer().add_instances([record])
+def role(role: Role, hospital: str = "nord", scope: Scope | None = None) -> Who:
+    return lambda http, bearer: bearer(role, hospital, scope)
 
 
-def url(path: str) -> str:
-    for name, value in VALUES.items():
+def guest_of(**terms: Any) -> Who:
+    return lambda http, bearer: guest(http, share(http, bearer, **terms))
+
+
+def recipient(http: HttpClient, bearer: Issue) -> Headers:
+    share(http, bearer, kind="hospital", recipient="sud", series=(FIRST,), reports=False, download=False)
+    return bearer(Role.RADIOLOGIST, "sud")
+
+
+IMAGES = {"first series", "second series"}
+OF_STUDY = IMAGES | {"report", "document among images"}
+SEEN: dict[str, tuple[Who, set[str]]] = {
+    "radiologist of the other hospital": (role(Role.RADIOLOGIST, "sud"), {"study of another hospital"}),
+    "doctor without a patient": (role(Role.GP, "", Scope()), set()),
+    "doctor of other patients": (
+        role(
+            Role.GP, "", Scope((), (PatientRef("sud", "P9"), PatientRef("nord", "P1", "X")), (StudyRef("sud", STUDY),))
+        ),
+        set(),
+    ),
+    "doctor of the patient": (role(Role.GP, "", Scope((), (PatientRef("nord", "P1"),))), OF_STUDY),
+    "guest": (guest_of(), OF_STUDY),
+    "guest of one series": (guest_of(series=(FIRST,)), {"first series", "document among images"}),
+    "guest without reports": (guest_of(reports=False), IMAGES),
+    "guest without download": (guest_of(download=False), OF_STUDY),
+    "guest of one series, without reports and download": (
+        guest_of(series=(FIRST,), reports=False, download=False),
+        {"first series"},
+    ),
+    "hospital that one series is shared with": (recipient, {"first series", "study of another hospital"}),
+}
+"""Who sees which targets; nobody else is shown that there are more."""
+LOOKS_ONLY = {name for name in SEEN if "download" in name} | {"hospital that one series is shared with"}
+
+
+# Walking ------------------------------------------------------------------------------------------------------------
+
+
+def url(path: str, uids: tuple[str, str, str], bulk: str = "7FE00010") -> str:
+    study, series, instance = uids
+    values = {"study": study, "series": series, "instance": instance, "frames": "1", "path": bulk}
+    for name, value in values.items():
         path = path.replace(f"{{{name}}}", value)
-    if path.endswith("/wado"):
-        path += (
-            f"?requestType=WADO&studyUID={STUDY}&seriesUID={SERIES}&objectUID={INSTANCE}&contentType=application/dicom"
-        )
     return path
 
 
+def hidden_uids(seen: set[str]) -> set[str]:
+    shown = {uid for name in seen for uid in TARGETS[name]}
+    return {uid for uids in TARGETS.values() for uid in uids} - shown
+
+
+def names(body: bytes, uid: str) -> bool:
+    """Whether a body names a UID, not one that it is part of."""
+    return re.search(rb"(?<![0-9.])" + re.escape(uid.encode()) + rb"(?![0-9.])", body) is not None
+
+
 @pytest.fixture
-def studies(http: HttpClient) -> HttpClient:
-    store("nord", STUDY, "P1")
-    store("nord", "1.2.2", "P2")
+def exams(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> HttpClient:
+    function = RenderedFunction()
+    monkeypatch.setattr(wiring, "renderer", lambda: LambdaRenderer(function, "rendered"))  # type: ignore[arg-type]
+    store_exams()
     return http
 
 
-def test_the_walk_reaches_every_kind_of_route(studies: HttpClient, bearer: Issue) -> None:
-    """Without this, a 404 below would say nothing."""
-    assert len(DICOMWEB) >= 15
+def get(http: HttpClient, path: str, headers: Headers) -> tuple[int, bytes, str]:
+    answer = http.get(path, headers=headers)
+    return answer.status_code, answer.body, answer.headers.get("Content-Type", "")
+
+
+def walk() -> list[tuple[str, str, str, tuple[str, str, str]]]:
+    """Every route with everything that it can name, each once: target, route, address, UIDs."""
+    found = {}
+    for target, uids in TARGETS.items():
+        for path in ROWS:
+            found.setdefault(url(path, uids), (target, path, url(path, uids), uids))
+    return list(found.values())
+
+
+def test_every_route_has_a_row() -> None:
+    routes = {
+        path
+        for path, methods in app.routes.items()
+        if path.startswith("/dicomweb/") and "GET" in methods and methods["GET"].authorizer and not path.endswith("+}")
+    }
+    assert {path.partition("?")[0] for path in ROWS} == routes
+
+
+def test_each_sees_its_own_and_nothing_tells_of_more(exams: HttpClient, bearer: Issue) -> None:
+    owner = bearer(Role.RADIOLOGIST, "nord")
+    missing = {path: get(exams, url(path, ("1.2.99", "1.2.99.1", "1.2.99.1.1")), owner) for path in ROWS}
+    whole = {asked: get(exams, asked, owner) for _, _, asked, uids in walk() if uids[0] == STUDY}
+    for who, (make, seen) in SEEN.items():
+        headers, hidden = make(exams, bearer), hidden_uids(seen)
+        for target, path, asked, uids in walk():
+            answer, place = get(exams, asked, headers), (who, target, path)
+            named = uids[: 1 + ("{series}" in path) + ("{instance}" in path)] if "{" in path else ()
+            if hidden & set(named):
+                assert answer == missing[path], place
+                assert answer[0] in (204, 404), place
+                continue
+            body = answer[1].replace(asked.encode(), b"")
+            assert not [uid for uid in hidden if names(body, uid)], place
+            if len(named) == 3 and uids[0] == STUDY and ROWS[path] is not SEARCH:
+                is_file = "application/dicom" in whole[asked][2].replace("dicom+json", "")
+                if is_file and who in LOOKS_ONLY:
+                    assert answer[0] == 403, place
+                else:
+                    assert answer == whole[asked], place
+            elif ROWS[path] is FILE and who in LOOKS_ONLY and uids[0] == STUDY:
+                assert answer[0] == 403, place
+
+
+def test_the_owner_is_shown_everything_so_that_404_says_something(exams: HttpClient, bearer: Issue) -> None:
     headers = bearer(Role.RADIOLOGIST, "nord")
-    for path in ("/dicomweb/studies", f"/dicomweb/studies/{STUDY}/series", f"/dicomweb/studies/{STUDY}/metadata"):
-        assert len(studies.get(path, headers=headers).json_body) >= 1
+    for path in ROWS:
+        assert get(exams, url(path, TARGETS["first series"]), headers)[0] == 200, path
+        # Nothing else can be done to it.
+        for method in ("PUT", "PATCH", "DELETE"):
+            assert exams.request(method, url(path, TARGETS["first series"]), headers).status_code == 405, path
 
 
-@pytest.mark.parametrize("scope", OTHERS)
-def test_nothing_outside_the_scope_is_seen(studies: HttpClient, bearer: Issue, scope: Scope) -> None:
-    headers = bearer(Role.GP, scope=scope)
-    for path in DICOMWEB:
-        answer = studies.get(url(path), headers=headers)
-        # What is out of scope reads like what does not exist.
-        missing = studies.get(url(path).replace(STUDY, "1.2.9"), headers=headers)
-        assert (answer.status_code, answer.body) == (missing.status_code, missing.body), path
-        if "{" in path or path.endswith("/wado"):
-            assert answer.status_code == 404 or (answer.status_code, answer.body) == (204, b""), path
-        assert STUDY.encode() not in answer.body.replace(url(path).encode(), b""), path
-        for method in ("POST", "PUT", "PATCH", "DELETE"):
-            assert studies.request(method, url(path), headers).status_code == 405, path
+COUNTS: list[tuple[dict[str, Any], list[str], int, int]] = [
+    ({}, ["CT", "SR"], 3, 4),
+    ({"series": (SECOND,)}, ["CT"], 1, 1),
+    ({"series": (REPORTS,)}, ["SR"], 1, 1),
+    ({"reports": False}, ["CT"], 2, 2),
+    ({"series": (FIRST,), "reports": False}, ["CT"], 1, 1),
+]
 
 
-@pytest.mark.parametrize("role", [role for role in Role if Permission.READ_IMAGES not in PERMISSIONS[role]])
-def test_roles_without_images_get_none(studies: HttpClient, bearer: Issue, role: Role) -> None:
-    headers = bearer(role, "nord")
-    for path in DICOMWEB:
-        assert studies.get(url(path), headers=headers).status_code == 403, path
+def test_counts_tell_of_what_is_shown_alone(exams: HttpClient, bearer: Issue) -> None:
+    for terms, modalities, series, instances in COUNTS:
+        headers = guest(exams, share(exams, bearer, **terms))
+        (study,) = exams.get("/dicomweb/studies?includefield=all", headers=headers).json_body
+        assert study["00080061"]["Value"] == modalities
+        assert (study["00201206"]["Value"], study["00201208"]["Value"]) == ([series], [instances])
+        found = exams.get(f"/dicomweb/studies/{STUDY}/series", headers=headers).json_body
+        assert sum(one["00201209"]["Value"][0] for one in found) == instances
+        (patient,) = exams.get("/dicomweb/patients?includefield=00201204,00201202", headers=headers).json_body
+        assert (patient["00201202"]["Value"], patient["00201204"]["Value"]) == ([series], [instances])
+        if "SR" not in modalities:
+            assert exams.get("/dicomweb/studies?ModalitiesInStudy=SR", headers=headers).status_code == 204
+            assert SR_CLASS not in study["00080062"]["Value"]
 
 
-def test_the_same_uids_in_two_hospitals_never_meet(studies: HttpClient, bearer: Issue) -> None:
-    store("sud", STUDY, "OTHER")
+def test_without_a_session_nothing_is_answered(exams: HttpClient, bearer: Issue) -> None:
+    revoked, expired = share(exams, bearer), share(exams, bearer)
+    over = [guest(exams, revoked), guest(exams, expired)]
+    exams.delete(f"/api/shares/{revoked['id']}", headers=bearer(Role.RADIOLOGIST, "nord"))
+    expire(expired["id"])
+    for path in ROWS:
+        address = url(path, TARGETS["first series"])
+        assert exams.get(address).status_code == 401, path
+        for headers in over:
+            with pytest.raises(errors.NotAuthenticated):
+                exams.get(address, headers=headers)
+
+
+def test_roles_without_images_get_none(exams: HttpClient, bearer: Issue) -> None:
+    for who in (Role.FINANCE, Role.OPERATOR, Role.DESK):
+        headers = bearer(who, "nord")
+        for path in ROWS:
+            assert exams.get(url(path, TARGETS["first series"]), headers=headers).status_code == 403, path
+
+
+def test_the_same_uids_in_two_hospitals_never_meet(exams: HttpClient, bearer: Issue) -> None:
+    archive(part10(data_set(STUDY, FIRST, IMAGE, PatientID="OTHER")), "sud")
     for hospital, patient_id in (("nord", "P1"), ("sud", "OTHER")):
-        answer = studies.get("/dicomweb/studies?includefield=00100020", headers=bearer(Role.RADIOLOGIST, hospital))
+        answer = exams.get("/dicomweb/studies?includefield=00100020", headers=bearer(Role.RADIOLOGIST, hospital))
         found = {study["00100020"]["Value"][0] for study in answer.json_body if study["0020000D"]["Value"] == [STUDY]}
         assert found == {patient_id}
+
+
+# Of the portal's API -------------------------------------------------------------------------------------------------
+
+IMAGE_ROLES, EVERYBODY = {"radiologist", "gp"}, {each.value for each in Role}
+API_ROWS: dict[tuple[str, str], set[str]] = {
+    **{("GET", path): EVERYBODY for path in ("/api/session", "/api/hospitals")},
+    ("DELETE", "/api/session"): EVERYBODY,
+    **{("GET", path): IMAGE_ROLES for path in ("/api/shares", "/api/shares/{share}", "/api/received-shares")},
+    ("POST", "/api/shares"): IMAGE_ROLES,
+    ("DELETE", "/api/shares/{share}"): IMAGE_ROLES,
+}
+"""Roles that a route of /api answers; those of billing and the registry have tests of their own."""
+
+
+def test_a_guest_may_do_nothing_but_look(exams: HttpClient, bearer: Issue) -> None:
+    headers = guest(exams, share(exams, bearer))
+    for path, methods in app.routes.items():
+        for method, route in methods.items():
+            if path.startswith("/api/") and route.authorizer and API_ROWS.get((method, path)) is not EVERYBODY:
+                answer = exams.request(method, path, {**headers, "Content-Type": "application/json"}, b"{}")
+                assert answer.status_code == 403, (method, path)
+
+
+def test_roles_that_may_not_share_do_not(exams: HttpClient, bearer: Issue) -> None:
+    for who in (Role.FINANCE, Role.OPERATOR, Role.DESK, Role.GATEWAY):
+        headers = bearer(who, "nord", **{"Content-Type": "application/json"})
+        for (method, path), roles in API_ROWS.items():
+            if who.value not in roles:
+                assert exams.request(method, path, headers, b"{}").status_code == 403, (method, path)
+
+
+# Sequences of calls ---------------------------------------------------------------------------------------------------
+
+UIDS = sorted({uid for uids in TARGETS.values() for uid in uids})
+QUERIES = ("", "?includefield=all", "?limit=1&offset=1", "?Modality=CT", "?ModalitiesInStudy=SR", "?PatientID=P1",
+           "?fuzzymatching=true&PatientName=lefevre", "?SeriesInstanceUID={series}", "?SOPInstanceUID={instance}",
+           "?StudyInstanceUID={study}", "?hospital=nord", "?hospital=sud")  # fmt: skip
+CALLS = st.tuples(
+    st.sampled_from(sorted(ROWS)), st.sampled_from(UIDS), st.sampled_from(UIDS), st.sampled_from(UIDS),
+    st.sampled_from(QUERIES), st.sampled_from(["7FE00010", "00420011"]),
+)  # fmt: skip
+TERMS = st.fixed_dictionaries(
+    {
+        "series": st.lists(st.sampled_from([FIRST, SECOND, REPORTS]), unique=True, max_size=2).map(tuple),
+        "reports": st.booleans(),
+        "download": st.booleans(),
+    }
+)
+
+
+def shown_by(terms: dict[str, Any]) -> set[str]:
+    series = terms["series"] or (FIRST, SECOND, REPORTS)
+    of = {"first series": FIRST, "second series": SECOND, "report": REPORTS, "document among images": FIRST}
+    return {name for name, uid in of.items() if uid in series and (terms["reports"] or name in IMAGES)}
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(terms=TERMS, calls=st.lists(CALLS, min_size=4, max_size=8))
+def test_no_sequence_of_calls_shows_what_is_kept_back(
+    exams: HttpClient, bearer: Issue, terms: dict[str, Any], calls: list[tuple[str, ...]]
+) -> None:
+    headers = guest(exams, share(exams, bearer, **terms))
+    hidden = hidden_uids(shown_by(terms))
+    for path, study, series, instance, query, bulk in calls:
+        asked = url(path + (query if "?" not in path and ROWS[path] is SEARCH else ""), (study, series, instance), bulk)
+        status, body, _ = get(exams, asked, headers)
+        assert status < 500, asked
+        for uid in hidden - {study, series, instance} if status >= 400 else hidden:
+            assert not names(body, uid), (asked, uid)

@@ -34,6 +34,7 @@ CAPABILITIES = {
 """They describe the product, not its data (docs/adr/0016)."""
 PATIENTS = {("POST", "/api/patient-session"), ("POST", "/api/patient-session/one-time-password")}
 PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES | PATIENTS
+PUBLIC |= {("POST", "/api/share-preview"), ("POST", "/api/share-session")}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -56,7 +57,7 @@ def test_signs_in_with_a_cookie_that_the_authorizer_admits(http: HttpClient, use
     answer = post_session(http, "radiologue ", "bon mot de passe")
     assert answer.status_code == 200
     assert answer.json_body["hospital"] == {"id": "nord", "name": "Hôpital nord"}
-    assert answer.json_body["permissions"] == ["read-images"]
+    assert answer.json_body["permissions"] == ["read-images", "share"]
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-sansfilm=")
     for attribute in ("HttpOnly", "Secure", "SameSite=Strict", "Path=/"):

@@ -270,6 +270,11 @@ def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) 
     assert "archive/*" not in json.dumps(deleted["Resource"])
 
 
+def test_the_authorizer_lists_shares_and_nothing_else_of_the_registry(templates: Templates) -> None:
+    (listing,) = [found for found in _policies_of(templates, "AuthorizerRole") if "dynamodb:Query" in _actions(found)]
+    assert listing["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SHARES-WITH#*"]}}
+
+
 def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
     (ledger,) = [name for name, _ in _resources(templates, "AWS::DynamoDB::Table") if "Ledger" in name]
     for role in (
@@ -303,7 +308,8 @@ def test_the_api_takes_every_type_as_binary_and_each_route_but_the_public_ones_h
     capabilities = {(method, "/dicomweb") for method in ("get", "head")}
     described = {("get", "/dicomweb/openapi.json"), ("head", "/dicomweb/openapi.json"), ("get", "/api/openapi.json")}
     sign_in = {("post", f"/api/{path}") for path in ("session", "patient-session", "patient-session/one-time-password")}
-    assert public == sign_in | {("get", "/api/healthz")} | capabilities | described
+    links = {("post", "/api/share-preview"), ("post", "/api/share-session")}
+    assert public == sign_in | {("get", "/api/healthz")} | links | capabilities | described
 
 
 def test_access_logs_name_no_patient(templates: Templates) -> None:
