@@ -69,6 +69,11 @@ export interface SharePreview extends Terms {
   has_passcode: boolean;
 }
 
+/** Who shares, and where: hospitals often are part of the name that their staff sign in with. */
+export function sharer({ name, hospital }: { name: string; hospital: string }): string {
+  return hospital && !name.includes(hospital) ? `${name}, ${hospital}` : name;
+}
+
 function post<T>(path: string, body: unknown): Promise<T> {
   return requestJson<T>(path, {
     method: "POST",

@@ -4,7 +4,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { SESSION_KEY, type Session, useSession } from "../api/session";
-import { openShare, type SharePreview, sharePreviewQuery } from "../api/shares";
+import { openShare, type SharePreview, sharePreviewQuery, sharer } from "../api/shares";
 import { ErrorMessage, kindOf } from "../components/ErrorMessage";
 import { LanguageSwitch } from "../components/LanguageSwitch";
 import { Logo } from "../components/Logo";
@@ -60,7 +60,7 @@ function useToken(): string {
 
 function Preview({ token, preview }: { token: string; preview: SharePreview }) {
   const { t, i18n } = useTranslation();
-  const from = [preview.from.name, preview.from.hospital].filter(Boolean).join(", ");
+  const from = sharer(preview.from);
   if (preview.state !== "live") {
     return (
       <p className="message message-error" role="alert">
@@ -135,7 +135,7 @@ function Opening({ token, needsPasscode }: { token: string; needsPasscode: boole
           {failure !== "unauthenticated" && failure !== "forbidden" && t(`failure.${failure}`)}
         </p>
       )}
-      <Button type="submit" className="button button-wide" isPending={opening.isPending}>
+      <Button type="submit" className="button button-wide" isDisabled={opening.isPending}>
         {t("openShare.open")}
       </Button>
       <p className="hint">{t("openShare.traced")}</p>

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { useSession } from "../api/session";
-import { receivedSharesQuery } from "../api/shares";
+import { receivedSharesQuery, sharer } from "../api/shares";
 import { readableInstant } from "./format";
 import { useStudyLine } from "./Shares";
 
@@ -20,7 +20,7 @@ export function ReceivedShares() {
         {shares.map((share) => (
           <li key={share.id} className="share-card">
             <p className="strong">
-              {t("received.from", { name: [share.from.name, share.from.hospital].filter(Boolean).join(", ") })}
+              {t("received.from", { name: sharer(share.from) })}
             </p>
             <ul className="links">
               {share.studies.map((study) => (

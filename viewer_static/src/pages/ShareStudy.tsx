@@ -160,7 +160,7 @@ function ShareForm({ study, series, onClose }: { study: string; series: DicomJso
         <Button className="button button-quiet" onPress={onClose}>
           {t("share.cancel")}
         </Button>
-        <Button className="button" type="submit" isDisabled={chosen.length === 0} isPending={making.isPending}>
+        <Button className="button" type="submit" isDisabled={chosen.length === 0 || making.isPending}>
           {t("share.submit")}
         </Button>
       </div>
