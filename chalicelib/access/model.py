@@ -49,7 +49,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER}),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
     Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES}),
-    Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS}),
+    Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE}),
 }
 
 

@@ -256,7 +256,7 @@ def test_the_same_uids_in_two_hospitals_never_meet(exams: HttpClient, bearer: Is
 
 # Of the portal's API -------------------------------------------------------------------------------------------------
 
-IMAGE_ROLES, EVERYBODY = {"radiologist", "gp"}, {each.value for each in Role}
+IMAGE_ROLES, EVERYBODY = {"radiologist", "gp", "patient"}, {each.value for each in Role}
 API_ROWS: dict[tuple[str, str], set[str]] = {
     **{("GET", path): EVERYBODY for path in ("/api/session", "/api/hospitals")},
     ("DELETE", "/api/session"): EVERYBODY,

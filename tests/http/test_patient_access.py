@@ -77,7 +77,7 @@ def test_a_patient_sees_the_own_exams_and_no_others(patients: Patients) -> None:
     _, code, number = patients.make()
     headers = patients.enter(code.lower().replace("-", " "), number)
     session = patients.http.get("/api/session", headers=headers).json_body
-    assert (session["role"], session["permissions"]) == ("patient", ["manage-grants", "read-images"])
+    assert (session["role"], session["permissions"]) == ("patient", ["manage-grants", "read-images", "share"])
     assert studies(patients.http, headers) == {STUDY}
     assert patients.http.get(f"/dicomweb/studies/{STUDY}/metadata", headers=headers).status_code == 200
     assert patients.http.get("/dicomweb/studies/1.2.3.2/metadata", headers=headers).status_code == 404

@@ -134,13 +134,14 @@ def test_a_colleague_and_a_hospital_see_what_is_shared_with_them(exams: HttpClie
     assert studies_seen(exams, colleague) == ["1.2.3"]
 
 
-def test_a_general_practitioner_shares_the_patients_exams_alone(exams: HttpClient, bearer: Issue) -> None:
-    doctor = bearer(Role.GP, scope=Scope(patients=(PatientRef("nord", "P1"),)))
-    statuses = [
-        post(exams, "/api/shares", {"studies": [{"study_instance_uid": uid}], "kind": "link"}, doctor).status_code
-        for uid in (STUDY, OTHER_STUDY, "1.2.3", "1.2.99")
-    ]
-    assert statuses == [201, 404, 404, 404]
+def test_doctor_and_patient_share_the_patients_exams_alone(exams: HttpClient, bearer: Issue) -> None:
+    for role in (Role.GP, Role.PATIENT):
+        headers = bearer(role, scope=Scope(patients=(PatientRef("nord", "P1"),)))
+        statuses = [
+            post(exams, "/api/shares", {"studies": [{"study_instance_uid": uid}], "kind": "link"}, headers).status_code
+            for uid in (STUDY, OTHER_STUDY, "1.2.3", "1.2.99")
+        ]
+        assert statuses == [201, 404, 404, 404]
 
 
 REFUSED: list[tuple[dict[str, Any], int]] = [

@@ -271,7 +271,9 @@ def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) 
 
 
 def test_the_authorizer_lists_shares_and_nothing_else_of_the_registry(templates: Templates) -> None:
-    (listing,) = [found for found in _policies_of(templates, "ApiAuthorizerRole") if "dynamodb:Query" in _actions(found)]
+    (listing,) = [
+        found for found in _policies_of(templates, "ApiAuthorizerRole") if "dynamodb:Query" in _actions(found)
+    ]
     assert listing["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SHARES-WITH#*"]}}
 
 

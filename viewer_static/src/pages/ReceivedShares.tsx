@@ -19,9 +19,7 @@ export function ReceivedShares() {
       <ul className="share-list">
         {shares.map((share) => (
           <li key={share.id} className="share-card">
-            <p className="strong">
-              {t("received.from", { name: sharer(share.from) })}
-            </p>
+            <p className="strong">{t("received.from", { name: sharer(share.from) })}</p>
             <ul className="links">
               {share.studies.map((study) => (
                 <li key={study.study_instance_uid}>
