@@ -58,7 +58,7 @@ function ShareCard({ share }: { share: Share }) {
   return (
     <li className="share-card" data-share={share.id}>
       <h2>{share.recipient ? `${kind} · ${share.recipient}` : kind}</h2>
-      <span className={share.state === "live" ? "state" : "state state-over"}>{t(`share.states.${share.state}`)}</span>
+      <span className={share.state === "live" ? "state" : "state state-over"}>{t(`shares.states.${share.state}`)}</span>
       <ul className="links">
         {share.studies.map((study) => (
           <li key={study.study_instance_uid}>{line(study)}</li>
