@@ -33,9 +33,13 @@ window.browserImportFunction = (module) => import(module);
       let isAsking = false;
       const withoutZero = (type, imageId) => {
         if (isAsking || !["imagePlaneModule", "calibratedPixelSpacing"].includes(type)) return undefined;
+        let found;
         isAsking = true;
-        const found = metaData.get(type, imageId);
-        isAsking = false;
+        try {
+          found = metaData.get(type, imageId);
+        } finally {
+          isAsking = false;
+        }
         if (!found || isUsable(found)) return undefined; // the other providers answer
         return type === "imagePlaneModule" ? { ...found, ...unknown } : null;
       };
