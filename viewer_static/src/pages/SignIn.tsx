@@ -40,7 +40,9 @@ export function SignIn() {
         )}
         <Credentials />
         <p>
-          <Link to="/patient">{t("signIn.patient")}</Link>
+          <Link to="/patient" className="back-link">
+            {t("signIn.patient")}
+          </Link>
         </p>
         <p className="hint">{t("signIn.privacy")}</p>
       </main>
