@@ -28,6 +28,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 __all__ = ["demo_platform", "platform"]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is tested side by side (`pytest -n 2 --dist loadgroup`): files, but for those that start platforms or build
     packages, which stay together."""
