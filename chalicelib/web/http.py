@@ -162,3 +162,17 @@ def current_session(request: Request, permission: Permission) -> Session:
     if not session.may(permission):
         raise errors.NotAllowed("Your role does not permit this.")
     return session
+
+
+def own_session(request: Request, permission: Permission) -> Session:
+    """The session without what patients granted its professional for a time: that is not the professional's to give.
+
+    Raises
+    ------
+    errors.NotAuthenticated, errors.NotAllowed
+        As `current_session`.
+    """
+    session = session_from_context(request.context.get("authorizer") or {})
+    if not session.may(permission):
+        raise errors.NotAllowed("Your role does not permit this.")
+    return session

@@ -20,7 +20,15 @@ from chalicelib.archive.model import StudyRecord
 from chalicelib.archive.restricted import reader_within
 from chalicelib.archive.scope import Scope, SharedStudy
 from chalicelib.web.authorizer import sessions_authorizer
-from chalicelib.web.http import client_address, current_session, handles_errors, path_value, respond, respond_json
+from chalicelib.web.http import (
+    client_address,
+    current_session,
+    handles_errors,
+    own_session,
+    path_value,
+    respond,
+    respond_json,
+)
 from chalicelib.web.schemas import json_body
 from chalicelib.web.sessions import NOT_STORED, session_cookie, shown_session
 
@@ -41,7 +49,7 @@ Rows = dict[tuple[str, str], StudyRecord]
 @handles_errors
 def make_share() -> Response:
     """Share studies; the answer holds the link's address, which is not kept."""
-    session = current_session(routes.current_request, Permission.SHARE)
+    session = own_session(routes.current_request, Permission.SHARE)
     body = json_body(routes.current_request, "ShareRequest")
     flags = (body.get("reports", True), body.get("download", True))
     studies = [

@@ -263,6 +263,9 @@ def test_a_gp_has_access_until_the_patient_ends_it(patients: Patients, bearer: I
     assert granted.status_code == 201, granted.body
     # The same session, at once, and any other of the same professional.
     assert studies(patients.http, gp) == studies(patients.http, bearer(Role.GP)) == {STUDY}
+    # What was entrusted for a time is not the professional's to pass on.
+    wanted = json.dumps({"studies": [{"study_instance_uid": STUDY}], "kind": "link"}).encode()
+    assert patients.http.post("/api/shares", headers={**gp, **JSON}, body=wanted).status_code == 404
     text = patients.messages(number)[-1]
     assert text.startswith("gp a accès à vos examens jusqu'au ")
     assert "P1" not in text
