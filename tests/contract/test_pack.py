@@ -134,7 +134,7 @@ class Dying:
 
     def __init__(self, client: Any, calls: Iterator[int], fatal: int, *, after: bool) -> None:
         self._client, self._calls, self._fatal, self._after = client, calls, fatal, after
-        self.meta = client.meta
+        self.meta = getattr(client, "meta", None)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._client, name)
@@ -155,11 +155,12 @@ def test_a_crash_at_any_call_of_s3_or_dynamodb(cloud: Cloud, monkeypatch: pytest
     bodies = [instance(n, 6 * MIB) for n in (1, 2)]
     keys = archive(*bodies)
     objects, reader = wiring.object_store(), wiring.index_reader()
-    s3, dynamodb = objects._client, reader._client
+    s3, gets, dynamodb = objects._client, objects._get, reader._client
 
     def build_dying(fatal: int, after: bool) -> int:
         calls = itertools.count(1)
         monkeypatch.setattr(objects, "_client", Dying(s3, calls, fatal, after=after))
+        monkeypatch.setattr(objects, "_get", Dying(gets, calls, fatal, after=after))
         monkeypatch.setattr(reader, "_client", Dying(dynamodb, calls, fatal, after=after))
         try:
             build()
