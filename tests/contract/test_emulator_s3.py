@@ -73,7 +73,7 @@ def test_a_wrong_checksum_is_refused(emulator: Emulator) -> None:
 
 
 def test_other_requests_share_a_connection_with_objects(emulator: Emulator, objects: IngestObjectStore) -> None:
-    path = objects._put._path + "shared"
+    path = objects._put.path("shared")
     headers = objects._put.signed("PUT", path, {"x-amz-checksum-crc32": "AAAAAA=="}, time.gmtime())
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     put = f"PUT {path} HTTP/1.1\r\n{lines}content-length: 0\r\n\r\n".encode()
@@ -87,7 +87,7 @@ def test_other_requests_share_a_connection_with_objects(emulator: Emulator, obje
 
 
 def test_a_client_that_leaves_within_a_body(emulator: Emulator, objects: IngestObjectStore) -> None:
-    path = objects._put._path + "left"
+    path = objects._put.path("left")
     headers = objects._put.signed("PUT", path, {"x-amz-checksum-crc32": "AAAAAA=="}, time.gmtime())
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection(("127.0.0.1", emulator.port)) as connection:
