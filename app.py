@@ -6,6 +6,8 @@ from chalice.app import Chalice
 
 from chalicelib.web import (
     access_grants,
+    audit,
+    auditing,
     authorizer,
     capabilities,
     contacts,
@@ -31,6 +33,7 @@ app = Chalice(app_name="sansfilm")
 app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would garble them otherwise
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
+app.register_middleware(auditing.record_access, "http")
 
 for area in (
     authorizer,
@@ -44,6 +47,7 @@ for area in (
     contacts,
     invoices,
     ledger,
+    audit,
     operations,
     openapi,
     qido_rs,

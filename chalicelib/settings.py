@@ -21,6 +21,11 @@ class Settings:
     index_table: str = ""
     registry_table: str = ""
     ledger_table: str = ""
+    audit_table: str = ""
+    audit_bucket: str = ""
+    """Blocks and anchors of the audit trail, under Object Lock."""
+    audit_retention_years: int = 20
+    """How long events of the audit trail are kept at least."""
     index_queue_url: str = ""
     index_dead_letter_queue_url: str = ""
     study_ready_queue_url: str = ""

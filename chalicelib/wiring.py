@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from chalicelib.archive.index_instance import Index
     from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
     from chalicelib.aws.dynamodb_access_grants import DynamoDBAccessGrants
+    from chalicelib.aws.dynamodb_audit_blocks import DynamoDBAuditBlocks
+    from chalicelib.aws.dynamodb_audit_reader import DynamoDBAuditReader
+    from chalicelib.aws.dynamodb_audit_trail import DynamoDBAuditTrail
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts, DynamoDBInvoices
@@ -213,6 +216,35 @@ def ledger() -> DynamoDBLedger:
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
 
     return DynamoDBLedger(client("dynamodb"), settings().ledger_table)
+
+
+@cache
+def audit_trail() -> DynamoDBAuditTrail:
+    """The audit trail of every hospital."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_audit_trail import DynamoDBAuditTrail
+
+    return DynamoDBAuditTrail(client("dynamodb"), settings().audit_table, settings().audit_retention_years)
+
+
+@cache
+def audit_reader() -> DynamoDBAuditReader:
+    """The audit trail, for readers."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_audit_reader import DynamoDBAuditReader
+
+    return DynamoDBAuditReader(client("dynamodb"), settings().audit_table)
+
+
+@cache
+def audit_blocks() -> DynamoDBAuditBlocks:
+    """Blocks of the audit trail."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_audit_blocks import DynamoDBAuditBlocks
+    from chalicelib.aws.s3_object_store import S3ObjectStore
+
+    objects = S3ObjectStore(client("s3"), settings().audit_bucket)
+    return DynamoDBAuditBlocks(client("dynamodb"), settings().audit_table, objects)
 
 
 @cache

@@ -70,6 +70,12 @@ PACKAGES = (
             ("imagecodecs.libs/*", ("libopenjph", "libjpeg-")),
         ),
     ),
+    Package(
+        "audit",
+        "requirements-index.txt",
+        "chalicelib.functions.seal_audit_trail.handler",
+        dropped=("pydicom", "phonenumbers", "tzdata"),
+    ),
     Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
     Package(
         "patient_messages",

@@ -27,6 +27,7 @@ from scp_fargate.outgoing import outgoing
 from scp_fargate.processes import Control, Processes
 from scp_fargate.quotas import Quotas
 from scp_fargate.tls import configured_tls
+from scp_fargate.trail import Trail
 from scp_fargate.unnamed_file import unnamed_file
 from scp_fargate.worker import leave_alone_what_stays, work
 
@@ -38,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings = wiring.settings()
     logger = wiring.logger("scp")
-    missing = [name for name in ("archive_bucket", "registry_table", "index_table") if not getattr(settings, name)]
+    missing = [
+        name
+        for name in ("archive_bucket", "registry_table", "index_table", "audit_table")
+        if not getattr(settings, name)
+    ]
     if missing:
         print(f"Not set: {', '.join('SANSFILM_' + name.upper() for name in missing)}.", file=sys.stderr)
         return 2
@@ -78,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         hospitals=hospitals,
         quotas=Quotas(hospitals.resolve, partial(_count, wiring.registry), logger),
         outgoing=calls,
+        trail=Trail(wiring.audit_trail(), logger),
         hospital_associations=HospitalAssociations(
             os.fdopen(options.worker[1], "r+b") if options.worker else unnamed_file(),
             partial(_maximum, settings, hospitals),

@@ -92,6 +92,7 @@ class RunningEntity:
         self.archive.quotas.stop()
         self.archive.commitments.close()
         self.archive.callers.close()
+        self.archive.trail.close()
         self.archive.counts.send()
 
 

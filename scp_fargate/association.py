@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from scp_fargate.outgoing import Outgoing
     from scp_fargate.quotas import Quotas
     from scp_fargate.tls import Tls
+    from scp_fargate.trail import Trail
 
 LARGEST_PDU_BYTES = 1 << 20
 """Larger than what is negotiated and than any A-ASSOCIATE-RQ; a peer that exceeds it is cut off."""
@@ -67,6 +68,7 @@ class Archive:
     hospital_associations: HospitalAssociations
     quotas: Quotas
     outgoing: Outgoing
+    trail: Trail
     tls: Tls | None
     """None: there is no TLS port."""
     own_c_store_path: bool = True

@@ -30,6 +30,7 @@ from scp_fargate.identifier import (
     read_identifier,
 )
 from scp_fargate.operation import Cancelled, Interruptible, Operation, PeerGone
+from scp_fargate.trail import caller_of
 
 if TYPE_CHECKING:
     from pynetdicom.presentation import PresentationContext
@@ -95,6 +96,7 @@ def serve(association: IncomingAssociation, request: C_FIND, context: Presentati
             operation.abstract_syntax,
             association.extensions.get(operation.abstract_syntax, Extensions()),
         )
+        association.archive.trail.searched(caller_of(association), query.level, query.conditions)
         limit = association.archive.maximum_matches
         for match in _matches(association, operation, query, limit):
             operation.check()

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, cast
 from pynetdicom.dimse_primitives import C_GET
 
 from chalicelib import errors
+from chalicelib.access.audit import Action
 from chalicelib.archive.ports import IndexReader
-from chalicelib.archive.retrieve_instances import count_instances, instances, located
+from chalicelib.archive.retrieve_instances import count_instances, instances, located, named_studies
 from chalicelib.archive.scope import Scope
 from scp_fargate import dimse_status
 from scp_fargate.identifier import RETRIEVE_MODELS, Refused, read_identifier, retrieve_keys
 from scp_fargate.operation import Cancelled, Interruptible, Operation, PeerGone
 from scp_fargate.storage_scu import StorageScu
 from scp_fargate.sub_operations import Outcome, SubOperations
+from scp_fargate.trail import caller_of
 
 if TYPE_CHECKING:
     from pynetdicom.presentation import PresentationContext
@@ -51,6 +53,8 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
     reader = cast("IndexReader", Interruptible(association.archive.index_reader, operation))
     scope = Scope(hospitals=(association.hospital,))
     parts = located(reader, scope, keys)
+    studies = [study for part in parts for study in named_studies(reader, scope, part)]
+    association.archive.trail.sent(Action.RETRIEVE, caller_of(association), studies)
     sub_operations = SubOperations(sum(count_instances(reader, scope, part) for part in parts))
     records = chain.from_iterable(instances(reader, scope, part) for part in parts)
 

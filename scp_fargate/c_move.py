@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, cast
 from pynetdicom.dimse_primitives import C_MOVE
 
 from chalicelib import errors
+from chalicelib.access.audit import Action
 from chalicelib.access.model import ApplicationEntity
 from chalicelib.archive.model import InstanceRecord
 from chalicelib.archive.ports import IndexReader
-from chalicelib.archive.retrieve_instances import count_instances, instances, located
+from chalicelib.archive.retrieve_instances import count_instances, instances, located, named_studies
 from chalicelib.archive.scope import Scope
 from scp_fargate import dimse_status
 from scp_fargate.dimse_status import Status
@@ -23,6 +24,7 @@ from scp_fargate.move_destination import Destination, Stop, batches
 from scp_fargate.operation import Cancelled, Interruptible, Operation, PeerGone
 from scp_fargate.storage_scu import Originator, StorageScu
 from scp_fargate.sub_operations import Outcome, SubOperations
+from scp_fargate.trail import caller_of
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -83,6 +85,8 @@ class _Move:
         reader = cast("IndexReader", Interruptible(association.archive.index_reader, operation))
         scope = Scope(hospitals=(association.hospital,))
         parts = located(reader, scope, keys)
+        studies = [study for part in parts for study in named_studies(reader, scope, part)]
+        association.archive.trail.sent(Action.MOVE, caller_of(association), studies, destination.ae_title)
         sub_operations = SubOperations(sum(count_instances(reader, scope, part) for part in parts))
         records = chain.from_iterable(instances(reader, scope, part) for part in parts)
         sending = threading.Thread(target=self._send, args=(destination, records), name="c-move", daemon=True)

@@ -16,6 +16,7 @@ from chalicelib.dicom import uid
 from scp_fargate import dimse_status
 from scp_fargate.dimse_status import Status
 from scp_fargate.presentation_contexts import may_store
+from scp_fargate.trail import caller_of
 
 if TYPE_CHECKING:
     from scp_fargate.association import IncomingAssociation
@@ -69,6 +70,7 @@ def refuse(association: IncomingAssociation, error: Exception) -> Status:
 def account_for(association: IncomingAssociation, stored: StoredInstance) -> None:
     """Note that an instance is durable."""
     association.counts.add("stored" if stored.newly_stored else "duplicates")
+    association.archive.trail.stored(caller_of(association), stored.keys.hospital, stored.keys.study_instance_uid)
     association.log("C-STORE", object_key=stored.object_key, newly_stored=stored.newly_stored, level="debug")
 
 

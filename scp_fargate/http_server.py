@@ -136,7 +136,9 @@ def serve_http(settings: Settings, archive: Archive, report: Report) -> HttpServ
     def stow_rs(workers: Workers) -> StowRs:
         spool = Spool(settings.spool_dir, settings.spool_limit_bytes)
         url = f"{settings.public_url}/dicomweb"
-        return StowRs(archive.objects, verify, url, archive.counts, archive.logger, spool, workers, archive.quotas)
+        return StowRs(
+            archive.objects, verify, url, archive.counts, archive.logger, spool, workers, archive.quotas, archive.trail
+        )
 
     self_test = EchoSelfTest(wiring.registry, verify, outgoing(settings, archive.tls), archive.logger)
     return HttpServer(settings.dicom_host, settings.ingest_http_port, report, stow_rs, self_test)

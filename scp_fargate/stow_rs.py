@@ -6,12 +6,13 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import ClientError, web
 from aws_lambda_powertools import Logger
 
 from chalicelib import errors
+from chalicelib.access.audit import who_of
 from chalicelib.access.model import Permission, Session
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.dicom import media_types, uid
@@ -30,6 +31,7 @@ from scp_fargate.spool import Spool
 from scp_fargate.stow_rs_request import DICOM, DICOM_JSON, InstanceParts, MetadataAndBulkData, Workers
 from scp_fargate.stow_rs_response import status_code, store_response
 from scp_fargate.stow_rs_store import InstanceStore
+from scp_fargate.trail import Trail
 
 MULTIPART = "multipart/related"
 STALLED_AFTER_S = 60
@@ -62,6 +64,7 @@ class StowRs:
     spool: Spool
     workers: Workers
     quotas: Quotas
+    trail: Trail
     is_stopping: Callable[[], bool] = field(default=lambda: False)
 
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
@@ -149,6 +152,9 @@ class StowRs:
             await parts.close()
         status = status_code(outcomes)
         stored = sum(outcome.is_stored for outcome in outcomes)
+        caller = who_of(payload.session, request.headers.get("X-Viewer-Address", "") or request.remote or "")
+        for study in {outcome.study_instance_uid for outcome in outcomes if outcome.is_stored}:
+            self.trail.stored(replace(caller, session_id=correlation_id), payload.session.hospital, study)
         store.log("STOW-RS", status=status, instances=len(outcomes), stored=stored)
         body = json.dumps(store_response(outcomes, self.dicomweb_url)).encode()
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}

@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.aws.tables import INDEX, LEDGER, REGISTRY, TableSchema
+from chalicelib.aws.tables import AUDIT, INDEX, LEDGER, REGISTRY, TableSchema
 
 REGION = "eu-west-3"
 ROOT = Path(__file__).parent.parent
@@ -189,12 +189,12 @@ def create_table(dynamodb: Any, name: str, schema: TableSchema) -> None:
 def create_cloud(emulator: Emulator) -> Cloud:
     """Create tables, the archive bucket, queues and keys under names of their own."""
     suffix = uuid.uuid4().hex[:10]
-    settings = {"archive_bucket": f"archive-{suffix}"}
-    emulator.client("s3").create_bucket(
-        Bucket=settings["archive_bucket"], CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    settings = {"archive_bucket": f"archive-{suffix}", "audit_bucket": f"audit-{suffix}"}
+    for bucket in settings.values():
+        location = {"LocationConstraint": REGION}
+        emulator.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
     dynamodb = emulator.client("dynamodb")
-    for schema in (INDEX, REGISTRY, LEDGER):
+    for schema in (INDEX, REGISTRY, LEDGER, AUDIT):
         settings[f"{schema.purpose}_table"] = name = f"{schema.purpose}-{suffix}"
         create_table(dynamodb, name, schema)
     sqs = emulator.client("sqs")

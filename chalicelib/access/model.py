@@ -21,6 +21,7 @@ class Permission(Enum):
     """As a professional whom a patient gave the code."""
     MANAGE_GRANTS = "manage-grants"
     """As the patient: who may see the exams."""
+    READ_AUDIT = "read-audit"
     OPERATE = "operate"
     """Region-wide administration: registry, queues, rejected instances; no images."""
     SHARE = "share"
@@ -39,6 +40,7 @@ class Role(Enum):
     PATIENT = "patient"
     GUEST = "guest"
     """Whoever opened the link of a share."""
+    PRIVACY_OFFICER = "privacy-officer"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -46,10 +48,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES, Permission.SHARE}),
     Role.GUEST: frozenset({Permission.READ_IMAGES}),
     Role.FINANCE: frozenset({Permission.READ_LEDGER}),
-    Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER}),
+    Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER, Permission.READ_AUDIT}),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
     Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES}),
     Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE}),
+    Role.PRIVACY_OFFICER: frozenset({Permission.READ_AUDIT}),
 }
 
 

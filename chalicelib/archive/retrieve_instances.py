@@ -82,9 +82,9 @@ def count_instances(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> in
     """How many instances keys name, from the counters of the index; UIDs of instances count as named."""
     reader = reader_within(reader, scope)
     if keys.sop_instance_uids:
-        return len(keys.sop_instance_uids) if any(True for _ in _studies(reader, scope, keys)) else 0
+        return len(keys.sop_instance_uids) if any(True for _ in named_studies(reader, scope, keys)) else 0
     total = 0
-    for study in _studies(reader, scope, keys):
+    for study in named_studies(reader, scope, keys):
         if not keys.series_instance_uids:
             total += study.instance_count
             continue
@@ -106,7 +106,7 @@ def instances(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> Iterator
         If the index does not answer, at any record.
     """
     reader = reader_within(reader, scope)
-    for study in _studies(reader, scope, keys):
+    for study in named_studies(reader, scope, keys):
         uids = keys.series_instance_uids or (
             series.series_instance_uid for series in reader.series_of_study(study.hospital, study.study_instance_uid)
         )
@@ -122,8 +122,8 @@ def instances(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> Iterator
                 yield replace(record, dicom_json={}, frame_table=FrameTable(), bulk_data={})
 
 
-def _studies(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> Iterator[StudyRecord]:
-    """Visible studies that keys name."""
+def named_studies(reader: IndexReader, scope: Scope, keys: RetrieveKeys) -> Iterator[StudyRecord]:
+    """Studies that keys name and that are visible within a scope."""
     studies: Iterator[StudyRecord]
     for hospital in scope.candidate_hospitals():
         if keys.study_instance_uids:

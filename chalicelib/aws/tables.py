@@ -41,3 +41,15 @@ INDEX = TableSchema(
 )
 REGISTRY = TableSchema("registry", time_to_live_attribute="expires_at")
 LEDGER = TableSchema("ledger")
+
+BY_SUBJECT = "by-subject"
+BY_STUDY = "by-study"
+AUDIT = TableSchema(
+    "audit",
+    (
+        Gsi(BY_PATIENT, ("patient_pk", "S"), ("sk", "S"), "ALL"),
+        Gsi(BY_STUDY, ("study_pk", "S"), ("sk", "S"), "ALL"),
+        Gsi(BY_SUBJECT, ("subject_pk", "S"), ("sk", "S"), "ALL"),
+    ),
+    time_to_live_attribute="expires_at",
+)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
-from chalicelib.web import openapi_billing, openapi_patients, openapi_registry, openapi_sharing
+from chalicelib.web import openapi_audit, openapi_billing, openapi_patients, openapi_registry, openapi_sharing
 from chalicelib.web.http import gzipped, handles_errors, respond
 from chalicelib.web.openapi_operation import json_content, operation, path_parameter
 from chalicelib.web.schema_parts import STRING
@@ -23,6 +23,7 @@ PROBLEMS = {
     404: "There is nothing by that name",
     409: "The state of the resource forbids this, `detail` says why",
     412: "It was changed, removed or registered meanwhile: read it again",
+    413: "Too much would be read or returned, `detail` says how to narrow it",
     428: "It exists: name the revision that is meant by If-Match",
     429: "Wait for the seconds that Retry-After names",
     503: "A service that is needed did not answer; try again later",
@@ -98,6 +99,7 @@ def _paths() -> dict[str, Any]:
         **openapi_billing.paths(),
         **openapi_patients.paths(),
         **openapi_sharing.paths(),
+        **openapi_audit.paths(),
         "/api/session": {
             "post": sign_in,
             "get": operation("readSession", "Who is signed in", "Session"),

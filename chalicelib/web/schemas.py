@@ -10,10 +10,11 @@ from typing import Any
 from chalice.app import Request
 
 from chalicelib import errors
-from chalicelib.access.model import Permission
+from chalicelib.access.model import Permission, Role
 from chalicelib.web.schema_parts import COUNT, STRING, TIME, Schema
 from chalicelib.web.schema_parts import list_of as _list
 from chalicelib.web.schema_parts import object_of as _object
+from chalicelib.web.schemas_audit import AUDIT_SCHEMAS
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
 from chalicelib.web.schemas_sharing import SHARING_SCHEMAS
@@ -111,7 +112,7 @@ SCHEMAS: dict[str, Schema] = {
             "display_name": STRING,
             "role": {
                 "type": "string",
-                "enum": ["radiologist", "gp", "finance", "operator", "gateway", "desk", "patient", "guest"],
+                "enum": [role.value for role in Role],
             },
             "hospital": {"oneOf": [HOSPITAL, {"type": "null"}]},
             "permissions": {
@@ -217,6 +218,7 @@ SCHEMAS: dict[str, Schema] = {
     **BILLING_SCHEMAS,
     **PATIENT_SCHEMAS,
     **SHARING_SCHEMAS,
+    **AUDIT_SCHEMAS,
     "Problem": _object(
         {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})
     ),

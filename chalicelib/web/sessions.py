@@ -12,6 +12,8 @@ from chalicelib import wiring
 from chalicelib.access.model import PERMISSIONS, Session
 from chalicelib.access.sessions import end_session
 from chalicelib.access.sign_in import sign_in
+from chalicelib.errors import NotAuthenticated, TooManyAttempts
+from chalicelib.web.auditing import record_refused_sign_in, record_sign_in, record_sign_out
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import client_address, handles_errors, respond, respond_json, signed_in
 from chalicelib.web.schemas import json_body
@@ -29,15 +31,20 @@ def create_session() -> Response:
     request = routes.current_request
     credentials = json_body(request, "Credentials")
     settings = wiring.settings()
-    token, session = sign_in(
-        wiring.registry(),
-        wiring.session_signer(),
-        credentials["username"],
-        credentials["password"],
-        client_address(request),
-        issuer=settings.public_url,
-        lifetime_s=settings.session_lifetime_s,
-    )
+    try:
+        token, session = sign_in(
+            wiring.registry(),
+            wiring.session_signer(),
+            credentials["username"],
+            credentials["password"],
+            client_address(request),
+            issuer=settings.public_url,
+            lifetime_s=settings.session_lifetime_s,
+        )
+    except (NotAuthenticated, TooManyAttempts) as error:
+        record_refused_sign_in(request, credentials["username"], error)
+        raise
+    record_sign_in(request, session)
     cookie = session_cookie(token, session.expires_at - int(time.time()))
     return respond_json(shown_session(session), 200, {"Set-Cookie": cookie, **NOT_STORED})
 
@@ -53,7 +60,10 @@ def read_session() -> Response:
 @handles_errors
 def delete_session() -> Response:
     """Sign out."""
-    end_session(wiring.registry(), signed_in(routes.current_request))
+    request = routes.current_request
+    session = signed_in(request)
+    end_session(wiring.registry(), session)
+    record_sign_out(request, session)
     return respond(b"", "application/json", 204, {"Set-Cookie": session_cookie("", 0), **NOT_STORED})
 
 

@@ -26,9 +26,9 @@ ACCEPTED = (
         "An access log would keep queries (patients' names) and signed URLs; API Gateway's has routes and statuses.",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*/(archive|index|invoices|metadata|assembled|packs|rejected|staging)/\*\]$",
+        r"AwsSolutions-IAM5\[Resource::.*/(archive|anchors|blocks|index|invoices|metadata|assembled|packs|rejected|staging)/\*\]$",
         r"SansFilm(Archive|Ingest)/",
-        "A prefix of the archive bucket is the narrowest resource there is for objects that do not exist yet.",
+        "A prefix of the bucket is the narrowest resource there is for objects that do not exist yet.",
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::.*\.Arn>/index/\*\]$", r"SansFilmArchive/", "Every GSI of the function's table."
@@ -50,7 +50,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]$",
-        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|Api)/",
+        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|SealAuditTrail|Api)/",
         "X-Ray has no resources to name.",
     ),
     Accepted(

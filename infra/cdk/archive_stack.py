@@ -51,6 +51,7 @@ class ArchiveStack(Stack):
         self.pack_series = self._pack_series()
         self.invoices = self._invoices()
         self.patients = PatientFunctions(self, "Patients", config=self.config, storage=self.storage)
+        self.seal_audit_trail = self._seal_audit_trail()
         self.api = self._api()
         self._raise_alarms()
         self._export_settings()
@@ -168,12 +169,33 @@ class ArchiveStack(Stack):
         events.Rule(self, "Monthly", schedule=monthly, targets=[targets.LambdaFunction(made.function)])
         return made
 
+    def _seal_audit_trail(self) -> EventFunction:
+        made = EventFunction(
+            self,
+            "SealAuditTrail",
+            package=PACKAGE["audit"],
+            config=self.config,
+            environment=self._common_environment()
+            | self.audit_environment()
+            | {"SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name},
+            timeout=Duration.minutes(10),
+            memory_mb=1024,
+            description="Seals events of the audit trail into blocks and anchors these",
+        )
+        self.storage.registry.grant_read_data(made.role)
+        grants.seal_audit_trail(made.role, self.storage)
+        often = events.Schedule.rate(Duration.minutes(5))
+        events.Rule(self, "SealOften", schedule=often, targets=[targets.LambdaFunction(made.function)])
+        return made
+
     def _api(self) -> DicomWebApi:
         made = DicomWebApi(self, "Api", config=self.config, environment=self._api_environment())
         role = made.handler_role
         self.storage.index.grant_read_data(role)
         self.storage.registry.grant_read_write_data(role)
         self.storage.ledger.grant_read_data(role)
+        grants.record_audit_events(role, self.storage)
+        grants.read_audit_trail(role, self.storage)
         self.storage.object_signing_secret.grant_read(role)
         self.rendered.function.grant_invoke(role)
         self.invoices.function.grant_invoke(role)
@@ -193,22 +215,34 @@ class ArchiveStack(Stack):
         grants.look_up_shares(made.authorizer_role, self.storage)
         return made
 
-    def _api_environment(self) -> dict[str, str]:
-        return self._common_environment() | {
-            "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
-            "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
-            "SANSFILM_INDEX_QUEUE_URL": self.index_queue.queue.queue_url,
-            "SANSFILM_INDEX_DEAD_LETTER_QUEUE_URL": self.index_queue.dead_letters.queue_url,
-            "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
-            "SANSFILM_STUDY_READY_DEAD_LETTER_QUEUE_URL": self.study_ready_queue.dead_letters.queue_url,
-            "SANSFILM_PACK_QUEUE_URL": self.pack_queue.queue.queue_url,
-            "SANSFILM_PACK_DEAD_LETTER_QUEUE_URL": self.pack_queue.dead_letters.queue_url,
-            "SANSFILM_RENDERED_FUNCTION": self.rendered.function.function_name,
-            "SANSFILM_INVOICES_FUNCTION": self.invoices.function.function_name,
-            **self.patients.settings(),
-            "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
-            "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
+    def audit_environment(self) -> dict[str, str]:
+        """What whoever records events needs."""
+        return {
+            "SANSFILM_AUDIT_TABLE": self.storage.audit.table_name,
+            "SANSFILM_AUDIT_BUCKET": self.storage.audit_bucket.bucket_name,
+            "SANSFILM_AUDIT_RETENTION_YEARS": str(self.config.audit_retention_years),
         }
+
+    def _api_environment(self) -> dict[str, str]:
+        return (
+            self._common_environment()
+            | self.audit_environment()
+            | {
+                "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
+                "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+                "SANSFILM_INDEX_QUEUE_URL": self.index_queue.queue.queue_url,
+                "SANSFILM_INDEX_DEAD_LETTER_QUEUE_URL": self.index_queue.dead_letters.queue_url,
+                "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
+                "SANSFILM_STUDY_READY_DEAD_LETTER_QUEUE_URL": self.study_ready_queue.dead_letters.queue_url,
+                "SANSFILM_PACK_QUEUE_URL": self.pack_queue.queue.queue_url,
+                "SANSFILM_PACK_DEAD_LETTER_QUEUE_URL": self.pack_queue.dead_letters.queue_url,
+                "SANSFILM_RENDERED_FUNCTION": self.rendered.function.function_name,
+                "SANSFILM_INVOICES_FUNCTION": self.invoices.function.function_name,
+                **self.patients.settings(),
+                "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
+                "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
+            }
+        )
 
     def _raise_alarms(self) -> None:
         self.index_queue.alarm(self.alarms)
@@ -224,6 +258,7 @@ class ArchiveStack(Stack):
             ("InvoicesErrors", self.invoices.function),
             ("PatientMessagesErrors", self.patients.messages.function),
             ("PatientSheetErrors", self.patients.sheet.function),
+            ("AuditErrors", self.seal_audit_trail.function),
         )
         for name, function in functions:
             alarm(

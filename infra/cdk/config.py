@@ -39,6 +39,8 @@ class Config:
     sms_sender: str = "SansFilm"
     log_level: str = "INFO"
     log_retention_days: int = 365
+    audit_retention_years: int = 20
+    """How long the audit trail is kept; what is locked cannot be deleted earlier by anybody."""
     lambda_platform: str = ""
     """Platform of the Lambda packages as `uv` names it; empty for this machine (the local cloud)."""
     queue_concurrency: int = 50

@@ -53,6 +53,41 @@ def append_to_ledger(role: iam.IGrantable, storage: Storage) -> None:
     _use_data_key(role.grant_principal, storage.data_key, write=True)
 
 
+def record_audit_events(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role add events to the audit trail: it may neither change nor delete one (docs/adr/0024)."""
+    _allow(role.grant_principal, ["dynamodb:PutItem", "dynamodb:GetItem"], [storage.audit.table_arn])
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
+def read_audit_trail(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role search the audit trail and read its blocks."""
+    tables = [storage.audit.table_arn, f"{storage.audit.table_arn}/index/*"]
+    _allow(role.grant_principal, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], tables)
+    _allow(role.grant_principal, ["s3:GetObject"], _audit_objects(storage))
+    _allow(role.grant_principal, ["s3:ListBucket"], [storage.audit_bucket.bucket_arn])
+    _use_data_key(role.grant_principal, storage.data_key, write=False)
+
+
+def seal_audit_trail(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role add blocks; what it may delete are markers, what it may update are heads."""
+    read_audit_trail(role, storage)
+    _allow(role.grant_principal, ["dynamodb:PutItem"], [storage.audit.table_arn])
+    for action, keys in (("dynamodb:BatchWriteItem", "NEW#*"), ("dynamodb:UpdateItem", "HEAD#*")):
+        role.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=[action],
+                resources=[storage.audit.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}},
+            )
+        )
+    _allow(role.grant_principal, ["s3:PutObject"], _audit_objects(storage))
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
+def _audit_objects(storage: Storage) -> list[str]:
+    return [storage.audit_bucket.arn_for_objects(prefix) for prefix in ("blocks/*", "anchors/*")]
+
+
 def sign_sessions(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role issue sessions."""
     _allow(role.grant_principal, ["kms:Sign", "kms:GetPublicKey"], [storage.session_key.key_arn])

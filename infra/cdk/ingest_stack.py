@@ -100,7 +100,8 @@ class IngestStack(Stack):
                 exclude=["*", *(f"!{folder}" for folder in BUILD_CONTEXT), "**/__pycache__"],
             ),
             logging=ecs.LogDrivers.aws_logs(stream_prefix="ingest", log_group=self.log_group),
-            environment={
+            environment=self.archive.audit_environment()
+            | {
                 "SANSFILM_ARCHIVE_BUCKET": self.archive.storage.archive_bucket.bucket_name,
                 "SANSFILM_REGISTRY_TABLE": self.archive.storage.registry.table_name,
                 "SANSFILM_INDEX_TABLE": self.archive.storage.index.table_name,
@@ -151,6 +152,7 @@ class IngestStack(Stack):
             iam.PolicyStatement(actions=["dynamodb:GetItem", "dynamodb:Query"], resources=[registry.table_arn])
         )
         grants.verify_sessions(role, self.archive.storage)
+        grants.record_audit_events(role, self.archive.storage)
         if self.config.dicom_tls_secret_arn:
             arn = self.config.dicom_tls_secret_arn
             secretsmanager.Secret.from_secret_complete_arn(self, "DicomTlsSecret", arn).grant_read(role)

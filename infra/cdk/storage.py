@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from chalicelib.aws.tables import INDEX, LEDGER, REGISTRY, TableSchema
+from chalicelib.aws.tables import AUDIT, INDEX, LEDGER, REGISTRY, TableSchema
 from infra.cdk.config import Config
 from infra.cdk.tagging import tag_component
 
@@ -18,8 +18,8 @@ KEPT_NONCURRENT_DAYS = 30
 
 
 class Storage(Construct):
-    """The archive bucket with its log bucket, three tables, the data key, the keys of sessions and of codes, the
-    signing secret."""
+    """The archive, audit and log buckets, four tables, the data key, the keys of sessions and of codes, the signing
+    secret."""
 
     def __init__(self, scope: Construct, name: str, *, config: Config) -> None:
         super().__init__(scope, name)
@@ -53,6 +53,8 @@ class Storage(Construct):
         self.index = self._table("Index", INDEX, config)
         self.registry = self._table("Registry", REGISTRY, config)
         self.ledger = self._table("Ledger", LEDGER, config)
+        self.audit = self._table("Audit", AUDIT, config)
+        self.audit_bucket = self._audit_bucket(config)
         self.object_signing_secret = secretsmanager.Secret(
             self,
             "ObjectSigningSecret",
@@ -93,6 +95,28 @@ class Storage(Construct):
         )
         self._let_cloudfront_read(bucket)
         return bucket
+
+    def _audit_bucket(self, config: Config) -> s3.Bucket:
+        """Nobody, the account's root included, can delete or replace what is in it before its time."""
+        kept = Duration.days(config.audit_retention_years * 366)
+        locked = s3.ObjectLockRetention.compliance(kept) if config.is_production else None
+        return s3.Bucket(
+            self,
+            "AuditBlocks",
+            versioned=True,
+            object_lock_enabled=True,
+            object_lock_default_retention=locked,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.data_key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2 if config.is_production else None,
+            server_access_logs_bucket=self.log_bucket,
+            server_access_logs_prefix="audit/",
+            removal_policy=config.removal_policy,
+        )
 
     def _let_cloudfront_read(self, bucket: s3.Bucket) -> None:
         """Distributions of this account may read what signed URLs lead to (origin access control of the edge stack)."""

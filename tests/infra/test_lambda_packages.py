@@ -17,6 +17,7 @@ NEVER = {
     "invoices": {"numpy", "chalice", "pynetdicom", "pydicom"},
     "patient_messages": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "reportlab"},
     "patient_sheet": {"numpy", "chalice", "pynetdicom", "pydicom", "lxml"},
+    "audit": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "rendered": {"chalice", "pynetdicom", "requests"},
 }
 

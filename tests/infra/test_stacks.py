@@ -64,7 +64,7 @@ def test_every_taggable_resource_is_tagged(templates: Templates) -> None:
 
 def test_no_bucket_is_public_or_unencrypted_or_served_without_tls(templates: Templates) -> None:
     buckets = list(_resources(templates, "AWS::S3::Bucket"))
-    assert len(buckets) == 5
+    assert len(buckets) == 6
     protected = {
         policy["Properties"]["Bucket"]["Ref"]
         for _, policy in _resources(templates, "AWS::S3::BucketPolicy")
@@ -143,7 +143,7 @@ def test_a_queue_hides_messages_for_longer_than_its_function_may_take(templates:
 
 def test_tables_are_on_demand_recoverable_and_under_the_archives_key(templates: Templates) -> None:
     tables = list(_resources(templates, "AWS::DynamoDB::Table"))
-    assert len(tables) == 3
+    assert len(tables) == 4
     for _, table in tables:
         properties = table["Properties"]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
@@ -161,7 +161,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 9
+    assert len(own) == 10
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -192,6 +192,7 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
             r"s3:|sqs:|lambda:|secretsmanager:|kms:Sign|dynamodb:(Put|Delete|Query)",
         ),
         ("PatientsSheetRole", r"(s3|sqs|sns|lambda|secretsmanager|kms|dynamodb):"),
+        ("SealAuditTrailRole", r"sns:|sqs:|s3:Delete|dynamodb:(Delete|Scan)|lambda:|secretsmanager:|kms:Sign"),
         ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:|kms:Sign"),
         ("TaskTaskRole", r"sns:|sqs:|dynamodb:BatchWrite|kms:Sign"),
     ],
@@ -257,6 +258,7 @@ def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitm
         statement
         for statement in _policies_of(templates, "TaskTaskRole")
         if any(re.match(r"dynamodb:(Put|Update|Delete)", action) for action in _actions(statement))
+        and "StorageAudit" not in json.dumps(statement["Resource"])
     ]
     assert [statement["Condition"] for statement in writing] == [
         {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
@@ -290,6 +292,16 @@ def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
         for statement in _policies_of(templates, role):
             if ledger in json.dumps(statement.get("Resource", "")):
                 assert not [action for action in _actions(statement) if re.search("Delete|BatchWrite", action)]
+
+
+def test_nobody_may_change_or_delete_an_event_of_the_audit_trail(templates: Templates) -> None:
+    for role in ("ApiHandlerRole", "TaskTaskRole"):
+        for statement in _policies_of(templates, role):
+            if "StorageAudit" in json.dumps(statement.get("Resource", "")):
+                assert not [action for action in _actions(statement) if re.search("Delete|Update|Write", action)]
+    bucket = next(found for name, found in _resources(templates, "AWS::S3::Bucket") if "AuditBlocks" in name)
+    lock = bucket["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert lock == {"Mode": "COMPLIANCE", "Days": 20 * 366}
 
 
 def test_sms_may_be_sent_to_phones_and_not_to_topics(templates: Templates) -> None:
