@@ -21,6 +21,8 @@ from chalicelib.errors import NotReady
 SEARCHED_BLOCKS = 2000
 """Blocks after an event's time that are looked through: an event may be recorded late."""
 SEAL_S = 300
+CLOCKS_DIFFER_MS = 300_000
+"""By so much the clock of whoever recorded an event may be ahead of the sealer's."""
 
 
 def receipt(store: BlockStore, event: AuditEvent) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def problems_of_receipt(made: Mapping[str, Any], anchor: bytes | None = None) ->
 
 def _block_of(store: BlockStore, chain: str, leaf: Leaf) -> tuple[Block, list[Leaf]] | None:
     """The block that holds a leaf, looked for from the first that was sealed after the event's time."""
-    first = _first_sealed_after(store, chain, leaf.filed_ms)
+    first = _first_sealed_after(store, chain, leaf.filed_ms - CLOCKS_DIFFER_MS)
     for block in islice(store.blocks(chain, first - 1), SEARCHED_BLOCKS):
         leaves = store.leaves(block)
         if leaf in leaves:

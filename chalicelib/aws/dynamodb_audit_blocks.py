@@ -157,7 +157,7 @@ class DynamoDBAuditBlocks:
         """Stored JSON of events by the keys of their leaves."""
         keys = [
             to_item({"pk": partition(chain, day_of(leaf.filed_ms), shard_of(leaf.event_id)), "sk": leaf.key})
-            for leaf in leaves
+            for leaf in dict.fromkeys(leaves)
         ]
         found = (from_item(item) for item in batch_get(self._dynamodb, self._table, keys, consistent=True))
         return {values["sk"]: values["event"] for values in found}

@@ -6,9 +6,10 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.access.access_grants import AccessGrant, Presented, end_grant, present_code
+from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
 from chalicelib.archive.scope import PatientRef
-from chalicelib.errors import NotAllowed
+from chalicelib.errors import NotAllowed, NotFound, TooManyAttempts, Unavailable
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import (
     client_address,
@@ -19,6 +20,7 @@ from chalicelib.web.http import (
     respond_json,
     signed_in,
 )
+from chalicelib.web.patient_auditing import record_about_patient, record_refused_code
 from chalicelib.web.patient_codes import NOT_STORED, day_in_paris, shown_time
 from chalicelib.web.schemas import json_body
 
@@ -32,15 +34,24 @@ def create_access_grant() -> Response:
     request = routes.current_request
     session = current_session(request, Permission.PRESENT_CODES)
     body = json_body(request, "PatientCredentials")
-    grant = present_code(
-        wiring.registry(),
-        wiring.patient_codes(),
-        wiring.access_grants(),
-        wiring.code_key(),
-        session,
-        Presented(body["code"], body["birth_date"], client_address(request)),
-        valid_days=wiring.settings().access_grant_days,
-    )
+    try:
+        grant = present_code(
+            wiring.registry(),
+            wiring.patient_codes(),
+            wiring.access_grants(),
+            wiring.code_key(),
+            session,
+            Presented(body["code"], body["birth_date"], client_address(request)),
+            valid_days=wiring.settings().access_grant_days,
+        )
+    except (NotFound, TooManyAttempts) as error:
+        record_refused_code(request, error, session)
+        raise
+    try:
+        record_about_patient(request, session, Action.GRANT_CREATED, grant.patient, until=shown_time(grant.expires_at))
+    except Unavailable:
+        wiring.access_grants().delete(grant)
+        raise
     wiring.patient_messenger().access_given(grant, day_in_paris(grant.expires_at))
     return respond_json(_shown(grant), 201, NOT_STORED)
 
@@ -64,16 +75,18 @@ def list_access_grants() -> Response:
 @handles_errors
 def delete_access_grant(grant: str) -> Response:
     """A patient ends an access: the professional's next request is refused."""
-    patient = _patient_of(routes.current_request)
-    end_grant(wiring.access_grants(), patient, path_value(grant))
+    request = routes.current_request
+    session, patient = _patient_of(request)
+    ended = end_grant(wiring.access_grants(), patient, path_value(grant))
+    record_about_patient(request, session, Action.GRANT_REVOKED, patient, professional=ended.professional)
     return respond(b"", "application/json", 204, NOT_STORED)
 
 
-def _patient_of(request: Request) -> PatientRef:
-    session: Session = current_session(request, Permission.MANAGE_GRANTS)
+def _patient_of(request: Request) -> tuple[Session, PatientRef]:
+    session = current_session(request, Permission.MANAGE_GRANTS)
     if len(session.scope.patients) != 1:
         raise NotAllowed("The session is not that of one patient.")
-    return session.scope.patients[0]
+    return session, session.scope.patients[0]
 
 
 def _shown(grant: AccessGrant) -> dict[str, str]:

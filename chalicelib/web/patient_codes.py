@@ -10,11 +10,13 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.access.access_grants import end_grants
+from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.patient_codes import PatientCode, hand_over, patient_of, prepare_code, revoke
 from chalicelib.archive.scope import PatientRef
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import current_session, handles_errors, path_value, query_value, respond, respond_json
+from chalicelib.web.patient_auditing import record_about_patient
 from chalicelib.web.schemas import json_body
 
 routes = Blueprint(__name__)
@@ -43,6 +45,8 @@ def create_patient_code() -> Response:
             "valid_until": day_in_paris(kept.expires_at).strftime("%d/%m/%Y"),
         }
     )
+    action = Action.CODE_ROTATED if wiring.patient_codes().of_patient(patient) else Action.CODE_ISSUED
+    record_about_patient(request, session, action, patient)
     hand_over(wiring.registry(), wiring.patient_codes(), kept)
     answer = {"code": code, "sheet_pdf": base64.b64encode(sheet).decode("ascii"), **_shown(patient, kept)}
     return respond_json(answer, 201, NOT_STORED)
@@ -75,6 +79,7 @@ def delete_patient_code(patient: str) -> Response:
     # First, and whether or not there is a code: one that has expired leaves accesses behind.
     end_grants(wiring.access_grants(), named)
     revoke(wiring.registry(), wiring.patient_codes(), named)
+    record_about_patient(request, session, Action.CODE_REVOKED, named)
     return respond(b"", "application/json", 204, NOT_STORED)
 
 

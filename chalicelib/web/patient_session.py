@@ -8,7 +8,9 @@ from chalice.app import Blueprint, Response
 
 from chalicelib import wiring
 from chalicelib.access.patient_sign_in import CHALLENGE_S, begin_sign_in, finish_sign_in
+from chalicelib.errors import NotAuthenticated, TooManyAttempts
 from chalicelib.web.http import client_address, handles_errors, respond_json
+from chalicelib.web.patient_auditing import record_patient_sign_in, record_refused_code
 from chalicelib.web.schemas import json_body
 from chalicelib.web.sessions import NOT_STORED, session_cookie, shown_session
 
@@ -21,7 +23,11 @@ def begin_patient_session() -> Response:
     """First step: the same answer after the same work, whether code and birth date belong together or not."""
     request = routes.current_request
     body = json_body(request, "PatientCredentials")
-    challenge = begin_sign_in(wiring.patient_access(), body["code"], body["birth_date"], client_address(request))
+    try:
+        challenge = begin_sign_in(wiring.patient_access(), body["code"], body["birth_date"], client_address(request))
+    except TooManyAttempts as error:
+        record_refused_code(request, error)
+        raise
     return respond_json({"challenge": challenge, "expires_in_s": CHALLENGE_S}, 202, NOT_STORED)
 
 
@@ -32,14 +38,19 @@ def create_patient_session() -> Response:
     request = routes.current_request
     body = json_body(request, "OneTimePassword")
     settings = wiring.settings()
-    token, session = finish_sign_in(
-        wiring.patient_access(),
-        wiring.session_signer(),
-        body["challenge"],
-        body["one_time_password"],
-        client_address(request),
-        issuer=settings.public_url,
-        lifetime_s=settings.patient_session_s,
-    )
+    try:
+        token, session = finish_sign_in(
+            wiring.patient_access(),
+            wiring.session_signer(),
+            body["challenge"],
+            body["one_time_password"],
+            client_address(request),
+            issuer=settings.public_url,
+            lifetime_s=settings.patient_session_s,
+        )
+    except (NotAuthenticated, TooManyAttempts) as error:
+        record_refused_code(request, error)
+        raise
+    record_patient_sign_in(request, session)
     cookie = session_cookie(token, session.expires_at - int(time.time()))
     return respond_json(shown_session(session), 200, {"Set-Cookie": cookie, **NOT_STORED})

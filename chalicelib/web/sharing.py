@@ -13,6 +13,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import errors, wiring
 from chalicelib.access import shares
+from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.share_model import Kind, Share, State, Wanted
 from chalicelib.access.shared_scope import shares_with
@@ -31,6 +32,7 @@ from chalicelib.web.http import (
 )
 from chalicelib.web.schemas import json_body
 from chalicelib.web.sessions import NOT_STORED, session_cookie, shown_session
+from chalicelib.web.share_auditing import record_refused_share, record_share
 
 routes = Blueprint(__name__)
 
@@ -70,8 +72,14 @@ def make_share() -> Response:
         Wanted(studies, Kind(body["kind"]), **more),
         (settings.share_days, settings.share_maximum_days),
     )
+    rows = _rows([share], session.scope)
+    try:
+        record_share(routes.current_request, session, Action.SHARE_CREATED, share, rows.values())
+    except errors.ArchiveError:
+        shares.revoke_share(wiring.shares(), wiring.registry(), share)
+        raise
     _log("share made", share)
-    answer = _shown(share, _rows([share], session.scope))
+    answer = _shown(share, rows)
     if token:
         answer["url"] = f"{settings.public_url}{PAGE}#{token}"
     return respond_json(answer, 201, NOT_STORED)
@@ -100,8 +108,10 @@ def read_share(share: str) -> Response:
 @handles_errors
 def revoke_share(share: str) -> Response:
     """Revoke one of the session's own shares."""
-    _, found = _own(share)
+    session, found = _own(share)
     shares.revoke_share(wiring.shares(), wiring.registry(), found)
+    rows = _rows([found], found.scope)
+    record_share(routes.current_request, session, Action.SHARE_REVOKED, found, rows.values())
     _log("share revoked", found)
     return respond(b"", "application/json", 204, NOT_STORED)
 
@@ -167,15 +177,20 @@ def open_share() -> Response:
     request = routes.current_request
     body = json_body(request, "ShareCredentials")
     _count(request)
-    token, session, share = shares.open_share(
-        wiring.shares(),
-        wiring.registry(),
-        wiring.session_signer(),
-        body["token"],
-        body.get("passcode", ""),
-        _network(client_address(request)),
-        issuer=wiring.settings().public_url,
-    )
+    try:
+        token, session, share = shares.open_share(
+            wiring.shares(),
+            wiring.registry(),
+            wiring.session_signer(),
+            body["token"],
+            body.get("passcode", ""),
+            _network(client_address(request)),
+            issuer=wiring.settings().public_url,
+        )
+    except errors.ArchiveError as error:
+        record_refused_share(request, error)
+        raise
+    record_share(request, session, Action.SHARE_OPENED, share, _rows([share], share.scope).values())
     _log("share opened", share)
     cookie = session_cookie(token, session.expires_at - int(time.time()))
     return respond_json(shown_session(session), 200, {"Set-Cookie": cookie, **NOT_STORED})

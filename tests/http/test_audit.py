@@ -18,9 +18,12 @@ from chalicelib.web import auditing
 from chalicelib.web.audit_rules import RULES
 from tests.emulator import Cloud
 from tests.http.conftest import HttpClient, Issue
-from tests.http.test_isolation import STUDY, store, url
+from tests.http.sharing import STUDY as SHARED
+from tests.http.sharing import guest, post, share, store_exams, token_of
+from tests.http.test_patient_access import store
 
-SERIES_URL = url("/dicomweb/studies/{study}/series")
+STUDY = "1.2.1"
+SERIES_URL = f"/dicomweb/studies/{STUDY}/series"
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +53,7 @@ def test_every_route_that_reads_images_has_a_rule() -> None:
 def test_opening_a_study_is_one_event_a_kind(http: HttpClient, bearer: Issue, events: Any) -> None:
     store("nord", STUDY, "P1")
     headers = bearer(Role.RADIOLOGIST, "nord") | {"X-Viewer-Address": "192.0.2.7"}
-    metadata = url("/dicomweb/studies/{study}/series/{series}/metadata")
+    metadata = f"{SERIES_URL}/1.2.3.4/metadata"
     for _ in range(2):
         for path in (SERIES_URL, metadata):
             assert http.get(path, headers=headers).status_code == 200
@@ -83,7 +86,7 @@ def test_searches_are_recorded_with_their_query(http: HttpClient, bearer: Issue,
 def test_what_is_refused_is_recorded(http: HttpClient, bearer: Issue, events: Any) -> None:
     store("nord", STUDY, "P1")
     assert http.get(SERIES_URL, headers=bearer(Role.RADIOLOGIST, "sud")).status_code in (204, 404)
-    metadata = url("/dicomweb/studies/{study}/metadata")
+    metadata = f"/dicomweb/studies/{STUDY}/metadata"
     assert http.get(metadata, headers=bearer(Role.RADIOLOGIST, "sud")).status_code == 404
     assert http.get(metadata, headers=bearer(Role.FINANCE, "nord")).status_code == 403
     refused = [event for event in events() if event.action is Action.ACCESS_REFUSED]
@@ -127,6 +130,43 @@ def test_signing_in_and_out_is_recorded(http: HttpClient, bearer: Issue, events:
     assert (refused.action, refused.who.subject, refused.chain) == (Action.SIGN_IN_REFUSED, "", "_region")
     assert "hunter2" not in str(refused).lower()
     assert (out.action, out.who.subject) == (Action.SIGN_OUT, "gp@nord")
+
+
+def test_shares_are_in_the_trail_of_the_exam(http: HttpClient, bearer: Issue, events: Any) -> None:
+    store_exams()
+    made = share(http, bearer, passcode="secret-1")
+    assert post(http, "/api/share-session", {"token": token_of(made), "passcode": "wrong"}).status_code == 401
+    visitor = guest(http, made, "secret-1")
+    assert http.get(f"/dicomweb/studies/{SHARED}/metadata", headers=visitor).status_code == 200
+    assert http.delete(f"/api/shares/{made['id']}", headers=bearer(Role.RADIOLOGIST, "nord")).status_code == 204
+    seen = [(event.action, event.who.role, event.study_instance_uid) for event in events()]
+    assert seen == [
+        (Action.SHARE_CREATED, "radiologist", SHARED),
+        (Action.SHARE_REFUSED, "", ""),
+        (Action.SHARE_OPENED, "guest", SHARED),
+        (Action.READ_STUDY, "guest", SHARED),
+        (Action.SHARE_REVOKED, "radiologist", SHARED),
+    ]
+    assert len({event.patient for event in events() if event.study_instance_uid}) == 1
+    assert token_of(made) not in str(events())
+
+
+def test_a_share_that_cannot_be_recorded_is_none(
+    http: HttpClient, bearer: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_exams()
+    headers = bearer(Role.RADIOLOGIST, "nord")
+
+    class Broken:
+        def record(self, event: AuditEvent) -> bool:
+            raise Unavailable("The database does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring, "audit_trail", Broken)
+        body = {"kind": "link", "studies": [{"study_instance_uid": SHARED}]}
+        assert post(http, "/api/shares", body, headers).status_code == 503
+    (left,) = http.get("/api/shares", headers=headers).json_body["shares"]
+    assert left["state"] == "revoked"
 
 
 def test_changes_of_the_registry_are_recorded_each(http: HttpClient, bearer: Issue, events: Any) -> None:
