@@ -182,7 +182,6 @@ class ArchiveStack(Stack):
             memory_mb=1024,
             description="Seals events of the audit trail into blocks and anchors these",
         )
-        self.storage.registry.grant_read_data(made.role)
         grants.seal_audit_trail(made.role, self.storage)
         often = events.Schedule.rate(Duration.minutes(5))
         events.Rule(self, "SealOften", schedule=often, targets=[targets.LambdaFunction(made.function)])

@@ -69,14 +69,18 @@ def read_audit_trail(role: iam.IGrantable, storage: Storage) -> None:
 
 
 def seal_audit_trail(role: iam.IGrantable, storage: Storage) -> None:
-    """Let a role add blocks; what it may delete are markers, what it may update are heads."""
+    """Let a role add blocks; what it may delete are markers, what it may update are heads. It may list hospitals."""
     read_audit_trail(role, storage)
     _allow(role.grant_principal, ["dynamodb:PutItem"], [storage.audit.table_arn])
-    for action, keys in (("dynamodb:BatchWriteItem", "NEW#*"), ("dynamodb:UpdateItem", "HEAD#*")):
+    for action, table, keys in (
+        ("dynamodb:BatchWriteItem", storage.audit, "NEW#*"),
+        ("dynamodb:UpdateItem", storage.audit, "HEAD#*"),
+        ("dynamodb:Query", storage.registry, "HOSPITALS"),
+    ):
         role.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=[action],
-                resources=[storage.audit.table_arn],
+                resources=[table.table_arn],
                 conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}},
             )
         )
