@@ -32,7 +32,7 @@ test: $(SETUP) ## Run every check and test
 	@sh tests/system_packages.sh
 	@$(BIN)/python -m localstack install
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@sh tests/run.sh $(BIN)/python
 
 bench: $(SETUP) ## Benchmarks against peers, written under bench/results/
 	@$(BIN)/python -m localstack install

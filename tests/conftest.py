@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,25 +16,12 @@ from scp_fargate.reactor_checkpoint import ReactorCheckpoint
 from tests.emulator import Cloud, Emulator, create_cloud, running_emulator
 from tests.platform import demo_platform, platform
 
-TESTS = Path(__file__).parent
-PLATFORM = {"browser", "e2e", "infra"}
-
 # The same examples in every run, whatever the load of the machine: `HYPOTHESIS_PROFILE=search` looks for new ones.
 settings.register_profile("check", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 
 __all__ = ["demo_platform", "platform"]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is tested side by side (`pytest -n 2 --dist loadgroup`): files, but for those that start platforms or build
-    packages, which stay together."""
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        group = "platform" if folder in PLATFORM else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
