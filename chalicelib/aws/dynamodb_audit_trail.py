@@ -20,7 +20,7 @@ from chalicelib.access.audit_search import key_of
 from chalicelib.access.merkle import leaf_hash
 from chalicelib.archive.scope import PatientRef
 from chalicelib.aws.dynamodb_items import from_item, to_item
-from chalicelib.aws.dynamodb_requests import TransactionCancelled, call, pause
+from chalicelib.aws.dynamodb_requests import RequestRefused, TransactionCancelled, call, pause
 from chalicelib.errors import Unavailable
 
 SHARDS = 16
@@ -57,6 +57,8 @@ class DynamoDBAuditTrail:
             try:
                 call(self._dynamodb.transact_write_items, TransactItems=writes)
                 return True
+            except RequestRefused as error:
+                raise Unavailable("The event cannot be recorded.") from error
             except TransactionCancelled:
                 if self._is_recorded(item):
                     return False

@@ -67,9 +67,9 @@ def search_audit_events() -> Response:
 @routes.route("/api/my/audit-events", methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def read_my_audit_events() -> Response:
-    """Who looked at the exams of the patients that the session stands for, newest first, at most 200."""
+    """Who looked at the patient's own exams, newest first, at most 200."""
     request = routes.current_request
-    session = signed_in(request)
+    session = current_session(request, Permission.MANAGE_GRANTS)
     now_ms = int(time.time() * 1000) + 1
     reader = wiring.audit_reader()
     found: list[AuditEvent] = []
@@ -86,6 +86,8 @@ def read_receipt(event: str) -> Response:
     """Proof that an event is in the chain of its hospital, for whoever may see the event."""
     request = routes.current_request
     session = signed_in(request)
+    if not (session.may(Permission.READ_AUDIT) or session.may(Permission.MANAGE_GRANTS)):
+        raise errors.NotAllowed("Your session may not read the audit trail.")
     chain, key = query_value(request, "hospital"), path_value(event)
     if not KEY.fullmatch(key) or not chain:
         raise errors.BadRequest("Name an event by its key, and its chain by the parameter hospital.")

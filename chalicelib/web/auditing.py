@@ -74,9 +74,15 @@ def _resource_of(path: str) -> tuple[str, dict[str, str]]:
 def _key(request: Request, admitted: str, action: Action, route: str, study: str) -> tuple[str, ...]:
     """What tells one access from another."""
     where = route if action in _LISTS else ""
+    study = _bounded(study)
     if request.method in ("GET", "HEAD"):
-        return admitted, action.value, where, study, _query_text(action, request.query_params)
+        return admitted, action.value, where, study, _bounded(_query_text(action, request.query_params))
     return admitted, action.value, where, study, str(request.context.get("requestId") or time.time_ns())
+
+
+def _bounded(text: str) -> str:
+    """A text as part of a key: what is long by its digest."""
+    return text if len(text) <= LONGEST_DETAIL else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 _LISTS = frozenset(

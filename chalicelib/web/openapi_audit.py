@@ -46,15 +46,15 @@ def paths() -> dict[str, Any]:
         "/api/audit-events": {"get": search},
         "/api/my/audit-events": {
             "get": operation(
-                "readMyAuditEvents", "Who looked at the exams of the session's patients, newest first", "AuditEvents",
-                problems=(401, 503),
+                "readMyAuditEvents", "Who looked at the patient's own exams, newest first", "AuditEvents",
+                problems=(401, 403, 503),
             ),
         },
         "/api/audit-events/{event}/receipt": {
             "parameters": [path_parameter("event", "Key of the event")],
             "get": operation(
                 "readAuditReceipt", "Proof that an event is in its chain", "AuditReceipt", parameters=(chain,),
-                problems=(400, 401, 404, 503),
+                problems=(400, 401, 403, 404, 503),
             ),
         },
     }  # fmt: skip

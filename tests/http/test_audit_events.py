@@ -104,30 +104,35 @@ def test_what_cannot_be_searched_is_said(http: HttpClient, bearer: Issue) -> Non
 def test_a_patient_sees_who_looked_and_not_from_where(
     http: HttpClient, bearer: Issue, recorded: list[AuditEvent]
 ) -> None:
-    patient = bearer(Role.GP, scope=Scope(patients=(PatientRef("nord", "P1"),)))
+    patient = bearer(Role.PATIENT, "nord", scope=Scope(patients=(PatientRef("nord", "P1"),)))
     answer = http.get("/api/my/audit-events", headers=patient)
     assert keys(answer) == [key_of(recorded[1]), key_of(recorded[0])]
     assert b"192.0.2" not in answer.body
     assert {each["who"]["name"] for each in answer.json_body["events"]} == {"=Dr Martin", "Dr Durand"}
-    assert keys(http.get("/api/my/audit-events", headers=bearer(Role.RADIOLOGIST, "nord"))) == []
+    for role in (Role.RADIOLOGIST, Role.GP, Role.PRIVACY_OFFICER):
+        assert http.get("/api/my/audit-events", headers=bearer(role, "nord")).status_code == 403
 
 
 def test_a_receipt_is_for_those_who_may_see_the_event(
     http: HttpClient, bearer: Issue, recorded: list[AuditEvent]
 ) -> None:
     path = f"/api/audit-events/{key_of(recorded[0]).replace('#', '%23')}/receipt?hospital=nord"
-    patient = bearer(Role.GP, scope=Scope(patients=(PatientRef("nord", "P1"),)))
+    patient = bearer(Role.PATIENT, "nord", scope=Scope(patients=(PatientRef("nord", "P1"),)))
     assert http.get(path, headers=patient).status_code == 503  # not sealed yet
     assert audit_blocks.seal(wiring.audit_blocks(), "nord", NOW_MS) is not None
     answer = http.get(path, headers=patient)
     assert answer.status_code == 200, answer.body
     assert list(problems_of_receipt(answer.json_body)) == []
     for stranger in (
-        bearer(Role.GP, scope=Scope(patients=(PatientRef("nord", "P2"),))),
-        bearer(Role.RADIOLOGIST, "nord"),
+        bearer(Role.PATIENT, "nord", scope=Scope(patients=(PatientRef("nord", "P2"),))),
         bearer(Role.PRIVACY_OFFICER, "sud"),
     ):
         assert http.get(path, headers=stranger).status_code == 404
+    for other in (
+        bearer(Role.GP, scope=Scope(patients=(PatientRef("nord", "P1"),))),
+        bearer(Role.RADIOLOGIST, "nord"),
+    ):
+        assert http.get(path, headers=other).status_code == 403
 
 
 def test_csv_for_authorities(http: HttpClient, bearer: Issue, recorded: list[AuditEvent]) -> None:

@@ -78,8 +78,12 @@ def association(connection: Connection, memory: Memory) -> Any:
     return SimpleNamespace(
         dul=SimpleNamespace(socket=connection, to_provider_queue=SimpleNamespace(queue=deque()), _kill_thread=False),
         acceptor=SimpleNamespace(maximum_length=MAXIMUM_PDU_BYTES),
-        requestor=SimpleNamespace(maximum_length=MAXIMUM_PDU_BYTES),
-        archive=SimpleNamespace(memory=memory, quotas=SimpleNamespace(admit=nothing, add=nothing)),
+        requestor=SimpleNamespace(maximum_length=MAXIMUM_PDU_BYTES, address="192.0.2.1"),
+        archive=SimpleNamespace(
+            memory=memory,
+            quotas=SimpleNamespace(admit=nothing, add=nothing),
+            trail=SimpleNamespace(stored=nothing),
+        ),
         objects=Objects(),
         counts=counts,
         hospital="nord",
