@@ -74,7 +74,7 @@ def test_study(portal: Portal, size: str, study: list[Dataset]) -> None:
 def test_images(portal: Portal, size: str, study: list[Dataset]) -> None:
     path = f"/studies/{study[0].StudyInstanceUID}/series/{study[0].SeriesInstanceUID}"
     page = portal.sign_in(path=path, size=size)
-    expect(page.locator(".picture img")).to_be_visible()
+    expect(page.locator(".picture img")).to_be_visible(timeout=30_000)
     assert violations(page) == []
 
 
@@ -85,7 +85,7 @@ def test_documents(portal: Portal, size: str, study: list[Dataset], position: in
         f"/studies/{document.StudyInstanceUID}/series/{document.SeriesInstanceUID}/instances/{document.SOPInstanceUID}"
     )
     page = portal.sign_in(path=path, size=size)
-    expect(page.locator(".report, .pdf-page[data-drawn=true]")).to_be_visible()
+    expect(page.locator(".report, .pdf-page[data-drawn=true]")).to_be_visible(timeout=30_000)
     assert violations(page) == []
 
 
