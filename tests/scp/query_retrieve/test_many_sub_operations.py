@@ -23,6 +23,7 @@ from scp_fargate.limits import HospitalAssociations
 from scp_fargate.outgoing import outgoing
 from scp_fargate.quotas import Quotas
 from scp_fargate.sub_operations import LONGEST_FAILED_LIST
+from scp_fargate.trail import Trail
 from scp_fargate.unnamed_file import unnamed_file
 from tests.emulator import free_port
 from tests.scp.query_retrieve.conftest import Archive
@@ -74,6 +75,7 @@ def port(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         hospital_associations=HospitalAssociations(unnamed_file(), lambda _: 4),
         quotas=Quotas(hospitals.resolve, registry.count_attempt, logger),
         outgoing=outgoing(settings, None),
+        trail=Trail(wiring.audit_trail(), logger),
         tls=None,
     )
     entity = listen(settings, parts)
