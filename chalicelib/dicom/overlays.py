@@ -12,9 +12,16 @@ from pydicom.tag import Tag
 Array = NDArray[Any]
 
 GROUPS = range(0x6000, 0x6020, 2)
+_GROUP_SET = frozenset(GROUPS)
 _ROWS, _COLUMNS, _FRAMES, _ORIGIN, _FRAME_ORIGIN, _BIT_POSITION, _DATA = (
     0x0010, 0x0011, 0x0015, 0x0050, 0x0051, 0x0102, 0x3000,
 )  # fmt: skip
+
+
+def _present(dataset: Dataset) -> list[int]:
+    """Groups of overlays that a data set has."""
+    tags = dataset.keys()  # iterating over the data set itself sorts and converts them
+    return sorted({tag >> 16 for tag in tags} & _GROUP_SET)
 
 
 def _value(dataset: Dataset, group: int, element: int) -> Any:
@@ -28,9 +35,12 @@ def overlay_mask(dataset: Dataset, frame: int, shape: tuple[int, ...], unmasked:
     `unmasked` is the frame with its unused bits, for overlays that lie there. Overlays that are damaged are left out:
     they hide nothing.
     """
+    present = _present(dataset)
+    if not present:
+        return None
     mask = np.zeros(shape, bool)
     found = False
-    for group in GROUPS:
+    for group in present:
         try:
             plane = _plane(dataset, group, frame, unmasked)
         except (TypeError, ValueError, IndexError):
@@ -45,7 +55,7 @@ def has_embedded_overlays(dataset: Dataset) -> bool:
     """Whether an overlay lies in unused bits of the pixels (retired in 2004)."""
     return any(
         _value(dataset, group, _BIT_POSITION) and _value(dataset, group, _DATA) is None
-        and _value(dataset, group, _ROWS) for group in GROUPS
+        and _value(dataset, group, _ROWS) for group in _present(dataset)
     )  # fmt: skip
 
 

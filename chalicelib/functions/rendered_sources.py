@@ -75,7 +75,7 @@ def _joined(content: bytes, start: int, fragments: list[list[int]]) -> bytes:
 def _frames(request: dict[str, Any], content: _Content) -> Iterator[Source]:
     header, frames = content
     syntax = request["transfer_syntax_uid"]
-    dataset = pixels.read_data_set(header, before_pixels=bool(frames))
+    dataset = pixels.read_header(header) if frames else pixels.read_data_set(header)
     for number, frame in enumerate(request["frames"]):
         if frames:
             pixels.with_frame(dataset, frames[number], syntax, request["pixel_data_tag"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_modality_lut
+from pydicom.pixels import apply_color_lut, apply_modality_lut
 
 from tests.browser.viewer import Viewer
 
@@ -20,6 +20,9 @@ def decoded(instance: Dataset) -> Array:
     """First frame as pydicom decodes it: modality values (SUV of a PET image), or RGB."""
     pixels = instance.pixel_array
     frame = pixels[0] if int(instance.get("NumberOfFrames", 1)) > 1 else pixels
+    if instance.PhotometricInterpretation == "PALETTE COLOR":
+        colours = apply_color_lut(frame, instance)
+        return np.asarray(colours >> 8 * (colours.itemsize - 1), dtype=np.float64)
     if instance.SamplesPerPixel == 3:
         return np.asarray(frame, dtype=np.float64)
     return apply_modality_lut(frame, instance).astype(np.float64) * suv_of_1_bq_per_ml(instance)

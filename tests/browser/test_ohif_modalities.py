@@ -105,6 +105,13 @@ def test_ultrasound_cine_plays(viewer: Viewer, open_exam: OpenExam) -> None:
     viewer.wait_for_image(3)
 
 
+def test_ultrasound_with_segmented_palette(viewer: Viewer, open_exam: OpenExam) -> None:
+    image = open_exam("us-elodie")[0]
+    assert "SegmentedRedPaletteColorLookupTableData" in image
+    viewer.wait_for_series(image.SeriesInstanceUID)
+    assert_drawn(viewer, image)
+
+
 def test_radiograph_with_its_report(viewer: Viewer, open_exam: OpenExam) -> None:
     """The image's Pixel Spacing is zero, as some senders have it: drawn, and measured in pixels."""
     radiograph, report = open_exam("cr-helene")

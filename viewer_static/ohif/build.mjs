@@ -16,8 +16,22 @@ const KEPT = [/\.bundle\.[0-9a-f]+\.js$/, /\.css$/, /\.wasm$/, /\.woff2$/];
 const PUBLIC_PATHS = { js: 8, css: 5 };
 // What OHIF loads before its first image, largest first; the worklist fetches them ahead (src/pages/use_viewer_prefetch.ts).
 const LOADED_FIRST = ["app", "2493", "8478", "6495", "4712", "89", "5731"];
-const NDARRAY_CLASS_WRITER = "function compileConstructor(dtype, dimension) {";
-const NDARRAY_COPIES = 3;
+// Functions of OHIF that begin with a call of ours, how often OHIF has them, and why: see each script.
+const INSERTED = [
+  {
+    script: "ndarray_view.js",
+    into: "function compileConstructor(dtype, dimension) {",
+    call: "return viewConstructor(dtype, dimension, CACHED_CONSTRUCTORS, order);",
+    copies: 3,
+  },
+  {
+    script: "segmented_palette.js",
+    into: "function fetchPaletteColorLookupTableData(item, tag, descriptorTag) {",
+    call: `const segmented = item["Segmented" + tag];
+      if (!item[tag] && segmented) return segmented.palette ??= segmentedPalette(segmented, item[descriptorTag]);`,
+    copies: 1,
+  },
+];
 
 /** Download the package once and check it. Returns the path of the archive. */
 async function fetchPackage(cacheDir) {
@@ -59,19 +73,21 @@ function moved(text, pattern, replacement, counter) {
 async function buildScript(source, target, counter) {
   const original = await readFile(source, "utf8");
   const here = moved(original, /__webpack_require__\.p = "\/"/g, '__webpack_require__.p = "/ohif/"', counter);
-  const text = await withoutGeneratedViews(here, counter);
+  const text = await withInsertions(here, counter);
   const { code } = await transform(text, { minify: true, legalComments: "eof", target: "es2022", charset: "utf8" });
   await writeFile(target, code);
 }
 
-/** What follows the inserted return is never reached. */
-async function withoutGeneratedViews(text, counter) {
-  const parts = text.split(NDARRAY_CLASS_WRITER);
-  counter.ndarray += parts.length - 1;
-  if (parts.length === 1) return text;
-  const views = (await readFile(join(HERE, "ndarray_view.js"), "utf8")).replace("export function", "function");
-  const call = "return viewConstructor(dtype, dimension, CACHED_CONSTRUCTORS, order);";
-  return parts.join(`${NDARRAY_CLASS_WRITER}\n${call}\n${views}`);
+async function withInsertions(text, counter) {
+  let changed = text;
+  for (const { script, into, call } of INSERTED) {
+    const parts = changed.split(into);
+    counter[script] = (counter[script] ?? 0) + parts.length - 1;
+    if (parts.length === 1) continue;
+    const ours = (await readFile(join(HERE, script), "utf8")).replace("export function", "function");
+    changed = parts.join(`${into}\n${call}\n${ours}`);
+  }
+  return changed;
 }
 
 async function buildStyle(source, target, counter) {
@@ -109,7 +125,7 @@ export async function buildOhif(cacheDir, target) {
   await mkdir(target, { recursive: true });
 
   const names = (await readdir(dist)).filter((name) => KEPT.some((pattern) => pattern.test(name)));
-  const counters = { js: { found: 0, ndarray: 0 }, css: { found: 0 } };
+  const counters = { js: { found: 0 }, css: { found: 0 } };
   for (const name of names) {
     const [from, to] = [join(dist, name), join(target, name)];
     if (name.endsWith(".js")) await buildScript(from, to, counters.js);
@@ -121,8 +137,10 @@ export async function buildOhif(cacheDir, target) {
       throw new Error(`OHIF ${VERSION}: ${counters[kind].found} ${kind} paths moved to /ohif/, expected ${expected}.`);
     }
   }
-  if (counters.js.ndarray !== NDARRAY_COPIES) {
-    throw new Error(`OHIF ${VERSION}: ${counters.js.ndarray} copies of ndarray, expected ${NDARRAY_COPIES}.`);
+  for (const { script, copies } of INSERTED) {
+    if (counters.js[script] !== copies) {
+      throw new Error(`OHIF ${VERSION}: ${script} was put into ${counters.js[script]} functions, expected ${copies}.`);
+    }
   }
   await cp(join(dist, "assets", "images"), join(target, "assets", "images"), { recursive: true });
   await cp(join(source, "LICENSE"), join(target, "LICENSE.txt"));

@@ -54,7 +54,11 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     if (init.signal?.aborted) throw error;
     throw new RequestFailed("network");
   }
-  if (!response.ok) throw failureOf(response);
+  if (!response.ok) {
+    // An answer that nobody reads keeps its connection, and the page never counts as loaded.
+    void response.body?.cancel();
+    throw failureOf(response);
+  }
   return response;
 }
 
