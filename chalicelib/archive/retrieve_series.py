@@ -41,7 +41,7 @@ class Answers:
 def retrieve_series(
     own: Answers, scope: Scope, study_instance_uid: str, series_instance_uid: str, accept: Sequence[MediaRange]
 ) -> Body:
-    """Retrieve Series: every instance as stored unless the caller insists on another form, by SOP Instance UID.
+    """Retrieve Series: every instance in a form that the caller wants, by SOP Instance UID; many only as stored.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def retrieve_series(
 
 
 def retrieve_study(own: Answers, scope: Scope, study_instance_uid: str, accept: Sequence[MediaRange]) -> Body:
-    """Retrieve Study: as stored unless insisted otherwise, series by series; raises as `retrieve_series`.
+    """Retrieve Study: in the form of `retrieve_series`, series by series; raises as that.
 
     A study above a size is assembled from its packs by S3 and kept for a day: who asks again is redirected at once.
     """

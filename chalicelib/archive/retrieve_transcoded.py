@@ -13,6 +13,7 @@ from chalicelib.archive.rendered import transcoded_instance
 from chalicelib.archive.transfer_syntaxes import instance_syntaxes
 from chalicelib.dicom.media_types import ANY_SYNTAX, MediaRange, Representation, not_acceptable
 from chalicelib.dicom.multipart import PartHeader
+from chalicelib.errors import NotAcceptable, TooMuch
 
 MAXIMUM_TRANSCODED_INSTANCES, MAXIMUM_TRANSCODED_TOGETHER_BYTES = 100, 128 << 20
 """Number and stored size of instances that one answer re-encodes, so that it is ready within the API's time."""
@@ -32,15 +33,18 @@ def transcoded_body(
     accept: Sequence[MediaRange],
     base_url: str,
 ) -> Body | None:
-    """Instances of some series in the transfer syntaxes that a caller insists on; None if they are the stored ones.
+    """Instances of some series in the transfer syntaxes that a caller wants; None if they are the stored ones.
+
+    Where none is named each has its default, as far as one answer re-encodes: larger ones come as stored, and so does
+    what cannot be decoded.
 
     Raises
     ------
     NotAcceptable
-        If an instance cannot have any of them, or too many would be re-encoded.
+        If an instance cannot have any of those that are named.
     """
     wanted = [r.transfer_syntax for r in accept if r.covers(DICOM, multipart=True)]
-    if not wanted or {"", ANY_SYNTAX} & set(wanted):
+    if not wanted or ANY_SYNTAX in wanted:
         return None
     as_stored = Representation(DICOM, True, ANY_SYNTAX)
     count, size = sum(one.instance_count for one in all_series), sum(one.size_bytes for one in all_series)
@@ -51,15 +55,21 @@ def transcoded_body(
         for one in all_series
         for record in reader.instances_of_series(one.hospital, one.study_instance_uid, one.series_instance_uid)
     ]
-    if {record.transfer_syntax_uid for record in records} <= set(wanted):
-        return None
     syntaxes = [_most_wanted(record, wanted) for record in records]
+    if syntaxes == [record.transfer_syntax_uid for record in records]:
+        return None
     if not all(syntaxes):
         raise not_acceptable([as_stored, *(Representation(DICOM, True, s) for s in _common(records))])
 
     def part(record: InstanceRecord, syntax: str) -> Part:
-        is_stored = syntax == record.transfer_syntax_uid
-        return instance_part(record, base_url) if is_stored else transcoded_part(renderer, record, syntax)
+        if syntax == record.transfer_syntax_uid:
+            return instance_part(record, base_url)
+        try:
+            return transcoded_part(renderer, record, syntax)
+        except (NotAcceptable, TooMuch):
+            if "" not in wanted:
+                raise
+            return instance_part(record, base_url)
 
     with ThreadPoolExecutor(_PARALLEL_TRANSCODINGS) as pool:
         parts = list(pool.map(part, records, syntaxes))
@@ -67,11 +77,11 @@ def transcoded_body(
 
 
 def _most_wanted(record: InstanceRecord, wanted: Sequence[str]) -> str:
-    """As stored where that is wanted, else the most wanted transfer syntax that the instance can have."""
+    """As stored where that is wanted by name, else the most wanted that the instance can have, `""` its default."""
     if record.transfer_syntax_uid in wanted:
         return record.transfer_syntax_uid
     possible = instance_syntaxes(record)
-    return next((syntax for syntax in wanted if syntax in possible), "")
+    return next((syntax or possible[0] for syntax in wanted if not syntax or syntax in possible), "")
 
 
 def _common(records: Sequence[InstanceRecord]) -> list[str]:

@@ -21,7 +21,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from chalicelib import wiring
 from chalicelib.access.model import Role
-from chalicelib.archive import series_metadata
+from chalicelib.archive import retrieve_transcoded, series_metadata
 from chalicelib.archive.scope import Scope
 from chalicelib.aws.cloudfront_url_signer import canned_policy
 from chalicelib.aws.lambda_renderer import LambdaRenderer
@@ -99,6 +99,34 @@ def test_an_instance_is_transcoded_on_demand(get: Get, rendered_function: Render
     refused = get(url, "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50")
     assert refused.status_code == 406
     assert str(dataset.file_meta.TransferSyntaxUID) in refused.json_body["detail"]
+
+
+def test_a_series_comes_in_the_default_transfer_syntax(
+    get: Get, rendered_function: RenderedFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Explicit VR Little Endian (PS3.18 8.7.3.4); as stored what has loss, cannot be decoded, or is too much."""
+    dataset, body, url = real("MR_small_jpeg_ls_lossless.dcm")
+    study, series = url.partition("/series/")[0], url.partition("/instances/")[0]
+    uid = str(dataset.SOPInstanceUID).encode()
+    other = body.replace(uid, uid[:-1] + (b"1" if uid[-1:] != b"1" else b"2"))
+    codestream = other.index(b"\xff\xd8")
+    archive(other[: codestream + 2] + b"\0" * 200 + other[codestream + 202 :])
+
+    def syntaxes(path: str, accept: str) -> list[str]:
+        answer = get(path, accept)
+        assert answer.status_code == 200
+        parts = parts_of(answer.body, answer.headers["Content-Type"])
+        for headers, content in parts:
+            found = dcmread(BytesIO(content)).file_meta.TransferSyntaxUID
+            assert headers["Content-Type"].endswith(f"transfer-syntax={found}")
+        return sorted(str(dcmread(BytesIO(content)).file_meta.TransferSyntaxUID) for _, content in parts)
+
+    default, stored = 'multipart/related; type="application/dicom"', str(dataset.file_meta.TransferSyntaxUID)
+    for path in (series, study):
+        assert syntaxes(path, default) == [str(ExplicitVRLittleEndian), stored]
+        assert syntaxes(path, f"{default}; transfer-syntax=*") == [stored, stored]
+    monkeypatch.setattr(retrieve_transcoded, "MAXIMUM_TRANSCODED_INSTANCES", 1)
+    assert syntaxes(series, default) == [stored, stored]
 
 
 @pytest.mark.parametrize(
@@ -328,8 +356,10 @@ def test_dicomweb_client_retrieves(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert client.retrieve_instance(*uids) == dataset
-        assert client.retrieve_series(*uids[:2]) == [dataset]
-        assert client.retrieve_study(uids[0]) == [dataset]
+        for (decoded,) in client.retrieve_series(*uids[:2]), client.retrieve_study(uids[0]):
+            # Here it names no transfer syntax.
+            assert decoded.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+            assert np.array_equal(decoded.pixel_array, dataset.pixel_array)
     assert client.retrieve_instance_metadata(*uids)["00100010"]["Value"]
     assert len(client.retrieve_series_metadata(*uids[:2])) == len(client.retrieve_study_metadata(uids[0])) == 1
     expected = dataset.pixel_array.astype("<u2").tobytes()
