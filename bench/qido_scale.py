@@ -153,7 +153,7 @@ def _wait(client: Any) -> None:
 def measure(client: Any, query: str, repeats: int) -> str:
     """One cell: matches, read units, calls, items, handler CPU."""
     counted = Counted(client)
-    reader = DynamoDBIndexReader(counted, TABLE, None)  # type: ignore[arg-type]
+    reader = DynamoDBIndexReader(counted, TABLE, None, None)  # type: ignore[arg-type]
     parameters = parse_qs(f"{query}&limit=50", keep_blank_values=True)
     best_ms = math.inf
     for _ in range(repeats):

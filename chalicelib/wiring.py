@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts, DynamoDBInvoices
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
+    from chalicelib.aws.dynamodb_marks import DynamoDBMarks
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
     from chalicelib.aws.dynamodb_patient_codes import DynamoDBChallenges, DynamoDBPatientCodes
     from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
@@ -83,7 +84,18 @@ def index_reader() -> DynamoDBIndexReader:
     from chalicelib.aws.dynamodb_reads import DynamoDBReads
 
     reads = DynamoDBReads(client("dynamodb"), credentials())
-    return DynamoDBIndexReader(reads, settings().index_table, object_store())
+    return DynamoDBIndexReader(reads, settings().index_table, object_store(), marks())
+
+
+@cache
+def marks() -> DynamoDBMarks:
+    """What is kept back of studies."""
+    from chalicelib.aws.clients import client, credentials
+    from chalicelib.aws.dynamodb_marks import DynamoDBMarks
+    from chalicelib.aws.dynamodb_reads import DynamoDBReads
+
+    client_of_reads = DynamoDBReads(client("dynamodb"), credentials())
+    return DynamoDBMarks(client("dynamodb"), settings().registry_table, client_of_reads)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chalicelib.archive.confidentiality import Kind
 from chalicelib.archive.scope import Scope
 
 
@@ -26,6 +27,8 @@ class Permission(Enum):
     """Region-wide administration: registry, queues, rejected instances; no images."""
     SHARE = "share"
     """Give studies of one's own scope to others for a time."""
+    MARK_DOCUMENTS = "mark-documents"
+    """Keep documents of the session's hospital back, and lift that."""
 
 
 class Role(Enum):
@@ -44,16 +47,25 @@ class Role(Enum):
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.RADIOLOGIST: frozenset({Permission.READ_IMAGES, Permission.SHARE}),
+    Role.RADIOLOGIST: frozenset({Permission.READ_IMAGES, Permission.SHARE, Permission.MARK_DOCUMENTS}),
     Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES, Permission.SHARE}),
     Role.GUEST: frozenset({Permission.READ_IMAGES}),
     Role.FINANCE: frozenset({Permission.READ_LEDGER}),
     Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER, Permission.READ_AUDIT}),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
-    Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES}),
+    Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES, Permission.MARK_DOCUMENTS}),
     Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE}),
     Role.PRIVACY_OFFICER: frozenset({Permission.READ_AUDIT}),
 }
+
+
+SEES: dict[Role, frozenset[Kind]] = {
+    Role.RADIOLOGIST: frozenset({Kind.DELAYED}),
+    Role.GP: frozenset({Kind.DELAYED}),
+    Role.GATEWAY: frozenset({Kind.DELAYED}),
+    Role.PATIENT: frozenset({Kind.MASKED}),
+}
+"""Marks that keep nothing back from a role; from roles that are not named all of them do (docs/adr/0027)."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib import errors
-from chalicelib.access.model import Role, Session
+from chalicelib.access.model import SEES, Role, Session
 from chalicelib.access.ports import Registry, SessionSigner
 from chalicelib.archive.scope import Scope
 
@@ -131,13 +131,14 @@ def _to_claims(session: Session) -> dict[str, Any]:
 
 
 def _from_claims(claims: Mapping[str, Any]) -> Session:
+    role = Role(claims["role"])
     return Session(
         session_id=str(claims["sid"]),
         subject=str(claims["sub"]),
         display_name=str(claims["name"]),
-        role=Role(claims["role"]),
+        role=role,
         hospital=str(claims["hospital"]),
-        scope=Scope.from_claims(claims["scope"]),
+        scope=replace(Scope.from_claims(claims["scope"]), sees=SEES.get(role, frozenset())),
         expires_at=int(claims["exp"]),
     )
 

@@ -56,7 +56,10 @@ def make_share(
     """
     if not session.may(Permission.SHARE):
         raise NotAllowed("Your role does not permit this.")
-    grants = tuple(dict.fromkeys(_granted(reader, session.scope, study) for study in wanted.studies))
+    # What waits for an announcement goes from one professional to another, never where the patient may see it.
+    delayed = session.role is not Role.PATIENT and wanted.kind is not Kind.LINK
+    granted = (_granted(reader, session.scope, study) for study in wanted.studies)
+    grants = tuple(dict.fromkeys(replace(grant, delayed=delayed) for grant in granted))
     if sum(len(g.study_instance_uid) + sum(map(len, g.series)) + 40 for g in grants) > MAXIMUM_GRANT_CHARACTERS:
         raise BadRequest("The share names too many studies or series: make several.")
     recipient = _recipient(registry, session, wanted)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from enum import Enum
 from typing import Protocol
 
+from chalicelib.archive.confidentiality import Mark
 from chalicelib.archive.model import (
     ByteRange,
     IndexedObject,
@@ -131,7 +132,23 @@ class IndexWriter(Protocol):
         """Forget all of a study, and nothing of another."""
 
 
-class IndexReader(Protocol):
+LiveMarks = tuple[Mark, ...]
+
+
+class MarksReader(Protocol):
+    """What is kept back of studies (docs/adr/0027). It is no part of the index: it cannot be rebuilt from S3."""
+
+    def live_marks(self, hospital: str, study_instance_uids: Iterable[str]) -> Mapping[str, LiveMarks]:
+        """Marks that keep something back now, by study and read consistently; studies without one may be missing.
+
+        Raises
+        ------
+        errors.Unavailable
+            If they cannot be read or understood: nothing may be shown then.
+        """
+
+
+class IndexReader(MarksReader, Protocol):
     """Access patterns of the index. Iterators page lazily: the caller stops when it has enough."""
 
     def study(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:

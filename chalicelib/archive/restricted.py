@@ -1,33 +1,39 @@
-"""The index as a scope sees it whose studies are shared in part (docs/adr/0025).
+"""The index as a scope sees it that holds less than whole hospitals (docs/adr/0025, 0027).
 
-Use cases read through `reader_within`: what a share keeps back is not in what they read, so that no answer, count,
-modality or picture can tell of it. A scope without shares reads the index itself.
+Use cases read through `reader_within`: what a share or a mark keeps back is not in what they read, so that no answer,
+count, modality or picture can tell of it. A hospital's own scope reads the index itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
+from chalicelib.archive.confidentiality import DOCUMENT_MODALITIES, Kind, Part, is_document, part_left
 from chalicelib.archive.model import IndexedObject, InstanceRecord, Posting, SeriesRecord, StudyRecord
-from chalicelib.archive.ports import IndexReader
-from chalicelib.archive.scope import Scope, SharedStudy
+from chalicelib.archive.ports import IndexReader, LiveMarks
+from chalicelib.archive.scope import Scope
 from chalicelib.errors import NotAllowed
 
-DOCUMENT_MODALITIES = frozenset({"SR", "DOC"})
-"""Series of these hold reports and documents alone."""
-_DOCUMENT_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.104.")
-"""Structured reports and key object selections; encapsulated documents (PS3.4 B.5)."""
 _MODALITY, _PATIENT_ID, _ISSUER = "00080060", "00100020", "00100021"
+_MARKS_AT_ONCE = 100
 
-Shares = tuple[SharedStudy, ...]
+Parts = tuple[Part, ...]
 
 
 def reader_within(reader: IndexReader, scope: Scope) -> IndexReader:
-    """The index as a scope sees it; the reader itself where nothing is shared in part."""
-    if not scope.shared or isinstance(reader, RestrictedReader):
+    """The index as a scope sees it; the reader itself for a scope of whole hospitals alone."""
+    if isinstance(reader, RestrictedReader) or not (scope.shared or scope.patients or scope.studies):
         return reader
     return RestrictedReader(reader, scope)
+
+
+def row_of(reader: IndexReader, hospital: str, study_instance_uid: str) -> StudyRecord | None:
+    """The row of a study for the patient's identity alone: its counts may be of more than is shown."""
+    if isinstance(reader, RestrictedReader):
+        return reader.row(hospital, study_instance_uid)
+    return reader.study(hospital, study_instance_uid)
 
 
 def require_download(reader: IndexReader, hospital: str, study_instance_uid: str, series_uids: Iterable[str]) -> None:
@@ -42,15 +48,6 @@ def require_download(reader: IndexReader, hospital: str, study_instance_uid: str
         raise NotAllowed("This share permits to look at the images, not to download them.")
 
 
-def is_document(sop_class_uid: str, modality: str = "") -> bool:
-    """Whether an instance is a report or document.
-
-    >>> is_document("1.2.840.10008.5.1.4.1.1.104.1", "OT"), is_document("1.2.840.10008.5.1.4.1.1.2", "CT")
-    (True, False)
-    """
-    return modality in DOCUMENT_MODALITIES or sop_class_uid.startswith(_DOCUMENT_CLASSES)
-
-
 class RestrictedReader:
     """Implements `archive.ports.IndexReader` over another; for one request, since it remembers what it read."""
 
@@ -58,72 +55,99 @@ class RestrictedReader:
         self._whole = whole
         self._scope = scope
         self._rows: dict[tuple[str, str], StudyRecord | None] = {}
+        self._marks: dict[tuple[str, str], LiveMarks] = {}
         self._contents: dict[tuple[str, str, str], SeriesRecord | None] = {}
 
     # What is kept back ------------------------------------------------------------------------------------------
 
-    def _shares(self, hospital: str, study_instance_uid: str) -> Shares | None:
-        """What is shared of a study; None where the scope holds all of it, or it is none of the shared ones."""
-        shares = self._scope.shares_of(hospital, study_instance_uid)
-        if not shares or hospital in self._scope.hospitals:
-            return None
-        row = self._row(hospital, study_instance_uid) if self._scope.patients or self._scope.studies else None
-        ids = (row.value(_PATIENT_ID), row.value(_ISSUER)) if row else ("", "")
-        return None if self._scope.holds_whole(hospital, study_instance_uid, *ids) else shares
+    def live_marks(self, hospital: str, study_instance_uids: Iterable[str]) -> Mapping[str, LiveMarks]:
+        """See the port; what this reader met already is not read again."""
+        uids = list(dict.fromkeys(study_instance_uids))
+        if missing := [uid for uid in uids if (hospital, uid) not in self._marks]:
+            found = self._whole.live_marks(hospital, missing)
+            self._marks.update({(hospital, uid): found.get(uid, ()) for uid in missing})
+        return {uid: self._marks[hospital, uid] for uid in uids}
 
-    def _row(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:
+    def _parts(self, hospital: str, study_instance_uid: str) -> Parts | None:
+        """What is given of a study; None where that is all of it, because the scope holds it and no mark forbids."""
+        if hospital in self._scope.hospitals:
+            return None
+        marks = self.live_marks(hospital, [study_instance_uid])[study_instance_uid]
+        if self._holds_whole(hospital, study_instance_uid):
+            part = part_left(marks, self._scope.sees)
+            return None if part and part.is_whole else (part,) if part else ()
+        parts = (
+            part_left(
+                marks,
+                self._scope.sees & ({Kind.DELAYED} if one.delayed else set()),
+                one.series,
+                reports=one.reports,
+                download=one.download,
+            )
+            for one in self._scope.shares_of(hospital, study_instance_uid)
+        )
+        return tuple(part for part in parts if part)
+
+    def _holds_whole(self, hospital: str, study_instance_uid: str) -> bool:
+        """Whether the scope holds a study otherwise than by shares; one that it does not hold at all counts as held."""
+        if not self._scope.shares_of(hospital, study_instance_uid):
+            return True
+        row = self.row(hospital, study_instance_uid) if self._scope.patients else None
+        ids = (row.value(_PATIENT_ID), row.value(_ISSUER)) if row else ("", "")
+        return self._scope.holds_whole(hospital, study_instance_uid, *ids)
+
+    def row(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:
+        """A study's row as the index has it, with the counts of all of it: for decisions, never for an answer."""
         key = (hospital, study_instance_uid)
         if key not in self._rows:
             self._rows[key] = self._whole.study(*key)
         return self._rows[key]
 
     @staticmethod
-    def _shown(shares: Shares | None, series_uid: str, sop_class_uid: str, modality: str = "") -> bool:
-        return shares is None or any(
-            (not one.series or series_uid in one.series) and (one.reports or not is_document(sop_class_uid, modality))
-            for one in shares
-        )
+    def _shown(parts: Parts | None, uids: tuple[str, str], sop_class_uid: str, modality: str = "") -> bool:
+        """Whether an instance is shown; `uids` are series and SOP instance."""
+        return parts is None or any(part.gives(uids, sop_class_uid, modality) for part in parts)
 
     def may_download(self, hospital: str, study_instance_uid: str, series_uids: Iterable[str]) -> bool:
         """Whether every one of some series is given by shares that permit it, as far as it is visible at all."""
-        shares = self._shares(hospital, study_instance_uid)
-        if shares is None:
+        parts = self._parts(hospital, study_instance_uid)
+        if parts is None:
             return True
-        for uid in series_uids:
-            giving = [one for one in shares if not one.series or uid in one.series]
-            files = [one for one in giving if one.download]
-            # Documents that one share shows do not come as files of another that keeps them back.
-            if not files or (any(one.reports for one in giving) and not any(one.reports for one in files)):
-                return False
-        return True
+        # What one share shows does not come as a file of another that keeps it back.
+        return all(
+            any(part.download and all(part.covers(other, uid) for other in parts if other.names(uid)) for part in parts)
+            for uid in series_uids
+        )
 
     # Series ------------------------------------------------------------------------------------------------------
 
-    def _part(self, series: SeriesRecord | None, shares: Shares | None) -> SeriesRecord | None:
+    def _part(self, series: SeriesRecord | None, parts: Parts | None) -> SeriesRecord | None:
         """A series with the counts of what is shown of it; None if that is nothing."""
-        if series is None or shares is None:
+        if series is None or parts is None:
             return series
         uid = series.series_instance_uid
-        giving = tuple(one for one in shares if not one.series or uid in one.series)
-        if not giving or any(one.reports for one in giving):
+        giving = tuple(part for part in parts if part.names(uid))
+        if not giving or any(part.reports and part.gives_instances(uid) for part in giving):
             return series if giving else None
-        modality = str((series.attributes.get(_MODALITY, {}).get("Value") or [""])[0])
-        if modality in DOCUMENT_MODALITIES:
+        modality = _modality(series)
+        if modality in DOCUMENT_MODALITIES and not any(part.reports for part in giving):
             return None
-        row = self._row(series.hospital, series.study_instance_uid)
-        if row is None or not any(map(is_document, row.sop_classes)):
+        row = self.row(series.hospital, series.study_instance_uid)
+        if row is None:
+            return None
+        if not any(map(is_document, row.sop_classes)) and any(part.gives_instances(uid) for part in giving):
             return series
         key = (series.hospital, series.study_instance_uid, uid)
         if key not in self._contents:
-            self._contents[key] = self._without_documents(series)
+            self._contents[key] = self._counted(series, giving, modality)
         return self._contents[key]
 
-    def _without_documents(self, series: SeriesRecord) -> SeriesRecord | None:
+    def _counted(self, series: SeriesRecord, parts: Parts, modality: str) -> SeriesRecord | None:
         where = (series.hospital, series.study_instance_uid, series.series_instance_uid)
         sizes = [
             record.size_bytes
             for record in self._whole.stored_instances_of_series(*where)
-            if not is_document(record.sop_class_uid)
+            if self._shown(parts, (where[2], record.keys.sop_instance_uid), record.sop_class_uid, modality)
         ]
         if len(sizes) == series.instance_count:
             return series
@@ -144,14 +168,14 @@ class RestrictedReader:
 
     def series(self, hospital: str, study_instance_uid: str, series_instance_uid: str) -> SeriesRecord | None:
         """See the port."""
-        shares = self._shares(hospital, study_instance_uid)
-        return self._part(self._whole.series(hospital, study_instance_uid, series_instance_uid), shares)
+        parts = self._parts(hospital, study_instance_uid)
+        return self._part(self._whole.series(hospital, study_instance_uid, series_instance_uid), parts)
 
     def series_of_study(self, hospital: str, study_instance_uid: str) -> Iterator[SeriesRecord]:
         """See the port."""
-        shares = self._shares(hospital, study_instance_uid)
+        parts = self._parts(hospital, study_instance_uid)
         for series in self._whole.series_of_study(hospital, study_instance_uid):
-            if part := self._part(series, shares):
+            if part := self._part(series, parts):
                 yield part
 
     # Studies -----------------------------------------------------------------------------------------------------
@@ -160,10 +184,10 @@ class RestrictedReader:
         """A study with the counts, modalities and SOP classes of what is shown of it; None if that is nothing."""
         where = (study.hospital, study.study_instance_uid)
         self._rows[where] = study
-        shares = self._shares(*where)
-        if shares is None or any(not one.series and one.reports for one in shares):
+        given = self._parts(*where)
+        if given is None or any(part.is_whole for part in given):
             return study
-        parts = list(self.series_of_study(*where))
+        parts = list(self.series_of_study(*where)) if given else []
         if not parts:
             return None
         modalities = {str(v) for part in parts for v in part.attributes.get(_MODALITY, {}).get("Value") or ()}
@@ -191,29 +215,34 @@ class RestrictedReader:
                     return study.sop_classes
         return tuple(uid for uid in study.sop_classes if uid not in left)
 
-    def _studies(self, studies: Iterator[StudyRecord]) -> Iterator[StudyRecord]:
-        return (shown for shown in map(self._study, studies) if shown)
+    def _studies(self, hospital: str, studies: Iterator[StudyRecord]) -> Iterator[StudyRecord]:
+        if hospital in self._scope.hospitals:
+            yield from studies
+            return
+        while some := list(islice(studies, _MARKS_AT_ONCE)):
+            self.live_marks(hospital, (study.study_instance_uid for study in some))
+            yield from (shown for shown in map(self._study, some) if shown)
 
     def study(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:
         """See the port."""
-        row = self._row(hospital, study_instance_uid)
+        row = self.row(hospital, study_instance_uid)
         return self._study(row) if row else None
 
     def studies_by_date(self, hospital: str, first: str, last: str, page: int = 100) -> Iterator[StudyRecord]:
         """See the port."""
-        return self._studies(self._whole.studies_by_date(hospital, first, last, page))
+        return self._studies(hospital, self._whole.studies_by_date(hospital, first, last, page))
 
     def studies_by_patient_id(self, hospital: str, patient_id: str) -> Iterator[StudyRecord]:
         """See the port."""
-        return self._studies(self._whole.studies_by_patient_id(hospital, patient_id))
+        return self._studies(hospital, self._whole.studies_by_patient_id(hospital, patient_id))
 
     def studies_by_accession_number(self, hospital: str, accession_number: str) -> Iterator[StudyRecord]:
         """See the port."""
-        return self._studies(self._whole.studies_by_accession_number(hospital, accession_number))
+        return self._studies(hospital, self._whole.studies_by_accession_number(hospital, accession_number))
 
     def studies(self, hospital: str, study_instance_uids: Iterable[str], page: int = 100) -> Iterator[StudyRecord]:
         """See the port."""
-        return self._studies(self._whole.studies(hospital, study_instance_uids, page))
+        return self._studies(hospital, self._whole.studies(hospital, study_instance_uids, page))
 
     def postings(self, hospital: str, term: str, first: str, last: str, page: int = 100) -> Iterator[Posting]:
         """See the port: entries lead to studies, which are looked up."""
@@ -231,12 +260,15 @@ class RestrictedReader:
         self, hospital: str, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str
     ) -> InstanceRecord | None:
         """See the port."""
-        shares = self._shares(hospital, study_instance_uid)
+        parts = self._parts(hospital, study_instance_uid)
+        if parts == ():
+            return None
         record = self._whole.instance(hospital, study_instance_uid, series_instance_uid, sop_instance_uid)
-        if record is None or shares is None:
+        if record is None or parts is None:
             return record
         modality = str((record.dicom_json.get(_MODALITY, {}).get("Value") or [""])[0])
-        return record if self._shown(shares, series_instance_uid, record.sop_class_uid, modality) else None
+        uids = (series_instance_uid, sop_instance_uid)
+        return record if self._shown(parts, uids, record.sop_class_uid, modality) else None
 
     def objects_of_instances(self, hospital: str, sop_instance_uids: Sequence[str]) -> Mapping[str, IndexedObject]:
         """See the port."""
@@ -245,7 +277,9 @@ class RestrictedReader:
             uid: one
             for uid, one in found.items()
             if self._shown(
-                self._shares(hospital, one.keys.study_instance_uid), one.keys.series_instance_uid, one.sop_class_uid
+                self._parts(hospital, one.keys.study_instance_uid),
+                (one.keys.series_instance_uid, uid),
+                one.sop_class_uid,
             )
         }
 
@@ -266,12 +300,19 @@ class RestrictedReader:
     def _instances(
         self, records: Iterator[InstanceRecord], hospital: str, study: str, series: str
     ) -> Iterator[InstanceRecord]:
-        shares = self._shares(hospital, study)
-        if shares is None:
+        parts = self._parts(hospital, study)
+        if parts is None:
             yield from records
-        elif self.series(hospital, study, series):
-            yield from (record for record in records if self._shown(shares, series, record.sop_class_uid))
+        elif found := self.series(hospital, study, series):
+            modality = _modality(found)
+            for record in records:
+                if self._shown(parts, (series, record.keys.sop_instance_uid), record.sop_class_uid, modality):
+                    yield record
 
     def conflicts(self, hospital: str) -> Iterator[Mapping[str, str]]:
         """See the port: the quarantine is the operator's, and no scope's."""
         return self._whole.conflicts(hospital)
+
+
+def _modality(series: SeriesRecord) -> str:
+    return str((series.attributes.get(_MODALITY, {}).get("Value") or [""])[0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from chalicelib.archive.confidentiality import Kind
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,11 @@ class SharedStudy:
     series: tuple[str, ...] = ()
     """Series Instance UIDs; empty: every series."""
     reports: bool = True
-    """Whether its reports and documents are given too (`restricted.is_document`)."""
+    """Whether its reports and documents are given too (`confidentiality.is_document`)."""
     download: bool = True
     """Whether instances may be retrieved as files; frames, pictures and metadata always may."""
+    delayed: bool = False
+    """Whether what was not yet announced to the patient is given too: one professional gives it to another."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ class Scope:
     patients: tuple[PatientRef, ...] = ()
     studies: tuple[StudyRef, ...] = ()
     shared: tuple[SharedStudy, ...] = ()
-    """Of a study that the scope holds otherwise too, nothing is kept back."""
+    """Of a study that the scope holds otherwise too, no share keeps anything back."""
+    sees: frozenset[Kind] = field(default_factory=frozenset, compare=False, repr=False)
+    """Marks that keep nothing back from whoever asks; it follows from the role and is in no token. By default none.
+    Nothing is kept back within whole hospitals: what is marked is theirs (docs/adr/0027)."""
 
     def candidate_hospitals(self) -> tuple[str, ...]:
         """Hospitals in whose name spaces a Study Instance UID may be looked up, without repeats, in stable order."""
@@ -95,11 +102,12 @@ class Scope:
         >>> Scope(hospitals=("nord", "sud")).within("sud")
         Scope(hospitals=('sud',), patients=(), studies=(), shared=())
         """
-        return Scope(
-            tuple(each for each in self.hospitals if each == hospital),
-            tuple(patient for patient in self.patients if patient.hospital == hospital),
-            tuple(study for study in self.studies if study.hospital == hospital),
-            tuple(study for study in self.shared if study.hospital == hospital),
+        return replace(
+            self,
+            hospitals=tuple(each for each in self.hospitals if each == hospital),
+            patients=tuple(patient for patient in self.patients if patient.hospital == hospital),
+            studies=tuple(study for study in self.studies if study.hospital == hospital),
+            shared=tuple(study for study in self.shared if study.hospital == hospital),
         )
 
     def to_claims(self) -> dict[str, Any]:
@@ -113,7 +121,8 @@ class Scope:
             claims["studies"] = [[s.hospital, s.study_instance_uid] for s in self.studies]
         if self.shared:
             claims["shared"] = [
-                [s.hospital, s.study_instance_uid, list(s.series), s.reports, s.download] for s in self.shared
+                [s.hospital, s.study_instance_uid, list(s.series), s.reports, s.download, *([True] * s.delayed)]
+                for s in self.shared
             ]
         return claims
 
@@ -129,5 +138,5 @@ class Scope:
             tuple(claims.get("hospitals", ())),
             tuple(PatientRef(*patient) for patient in claims.get("patients", ())),
             tuple(StudyRef(*study) for study in claims.get("studies", ())),
-            tuple(SharedStudy(s[0], s[1], tuple(s[2]), bool(s[3]), bool(s[4])) for s in claims.get("shared", ())),
+            tuple(SharedStudy(s[0], s[1], tuple(s[2]), *map(bool, s[3:6])) for s in claims.get("shared", ())),
         )

@@ -100,8 +100,7 @@ def _granted(reader: IndexReader, scope: Scope, hospital: str) -> Iterator[Study
     ]
     single = ((s.hospital, s.study_instance_uid) for one in (scope.studies, scope.shared) for s in one)
     uids = dict.fromkeys(uid for where, uid in single if where == hospital)
-    named = (reader.study(hospital, uid) for uid in uids)
-    return _sorted([*studies, *(study for study in named if study)])
+    return _sorted([*studies, *reader.studies(hospital, uids)])
 
 
 def _access_path(reader: IndexReader, request: SearchRequest) -> Path:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chalicelib.archive.model import DicomJson, InstanceRecord, SeriesRecord, StudyRecord
 from chalicelib.archive.ports import IndexReader
-from chalicelib.archive.restricted import reader_within
+from chalicelib.archive.restricted import reader_within, row_of
 from chalicelib.archive.scope import Scope
 from chalicelib.dicom.uid import is_valid
 from chalicelib.errors import BadRequest, Conflict, NotFound, TooMuch
@@ -76,8 +76,16 @@ def _hospitals(reader: IndexReader, scope: Scope, study_instance_uid: str) -> It
     """Hospitals where a study may be seen: its own row decides for all in it; a whole hospital needs no look."""
     for hospital in scope.candidate_hospitals():
         is_named = bool(scope.shared and scope.shares_of(hospital, study_instance_uid))
-        if hospital in scope.hospitals or is_named or _permitted(reader, scope, hospital, study_instance_uid):
+        if hospital in scope.hospitals or is_named or _is_held(reader, scope, hospital, study_instance_uid):
             yield hospital
+
+
+def _is_held(reader: IndexReader, scope: Scope, hospital: str, study_instance_uid: str) -> bool:
+    """Whether the scope holds a study; what is kept back of it is missing below it, and need not be counted."""
+    row = row_of(reader, hospital, study_instance_uid)
+    return row is not None and scope.permits(
+        hospital, study_instance_uid, row.value(PATIENT_ID), row.value(ISSUER_OF_PATIENT_ID)
+    )
 
 
 def visible_series(

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.archive.model import IndexedObject, InstanceRecord, Posting, SeriesRecord, StudyRecord
-from chalicelib.archive.ports import ObjectStore
+from chalicelib.archive.ports import LiveMarks, MarksReader, ObjectStore
 from chalicelib.aws import index_items as shape
 from chalicelib.aws.dynamodb_requests import batch_get, beginning_with, call, query
 from chalicelib.aws.index_postings import posting, series_locator_pk, term_pk
@@ -25,10 +25,17 @@ PAGE = 100
 class DynamoDBIndexReader:
     """`archive.ports.IndexReader` on one table. Safe to share between threads."""
 
-    def __init__(self, client: DynamoDBClient | DynamoDBReads, table: str, objects: ObjectStore) -> None:
+    def __init__(
+        self, client: DynamoDBClient | DynamoDBReads, table: str, objects: ObjectStore, marks: MarksReader
+    ) -> None:
         self._client: Any = client
         self._table = table
         self._objects = objects
+        self._marks = marks
+
+    def live_marks(self, hospital: str, study_instance_uids: Iterable[str]) -> Mapping[str, LiveMarks]:
+        """What is kept back of studies."""
+        return self._marks.live_marks(hospital, study_instance_uids)
 
     def study(self, hospital: str, study_instance_uid: str) -> StudyRecord | None:
         """One study, read consistently."""

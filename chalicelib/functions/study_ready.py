@@ -21,6 +21,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from chalicelib import wiring
 from chalicelib.access.ports import Registry
 from chalicelib.archive import pack, series_metadata
+from chalicelib.archive.confidentiality import Kind
 from chalicelib.archive.model import StudyRecord
 from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore, PackQueue, StudyReadyQueue
 from chalicelib.billing import ledger as billing
@@ -122,6 +123,8 @@ def _announce(parts: Parts, study: StudyRecord, now: datetime) -> str:
     arrived = datetime.fromtimestamp(study.first_received_at_ms / 1000, UTC)
     if now - arrived > timedelta(days=parts.settings.sms_within_days):
         return "arrived-long-ago"
+    if _is_kept_back(parts, study):
+        return "kept-back"
     wait = wait_s(now, parts.settings.sms_quiet_hours)
     if wait and _may_be_announced(parts, study):
         _put_off(parts, study, wait)
@@ -139,6 +142,12 @@ def _announce(parts: Parts, study: StudyRecord, now: datetime) -> str:
     metrics.add_metric("sms_sent", MetricUnit.Count, int(state is State.SENT))
     metrics.add_metric("sms_unknown", MetricUnit.Count, int(state is State.UNKNOWN))
     return state.value if state else "settled"
+
+
+def _is_kept_back(parts: Parts, study: StudyRecord) -> bool:
+    """Whether the patient sees nothing of the study yet; it is looked at again when that is lifted (docs/adr/0027)."""
+    marks = parts.reader.live_marks(study.hospital, [study.study_instance_uid]).get(study.study_instance_uid, ())
+    return any(mark.kind is Kind.DELAYED and mark.target.is_study for mark in marks)
 
 
 def _may_be_announced(parts: Parts, study: StudyRecord) -> bool:

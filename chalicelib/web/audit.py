@@ -17,6 +17,7 @@ from chalicelib.access.audit_fhir import to_bundle
 from chalicelib.access.audit_receipt import receipt
 from chalicelib.access.audit_search import DAY_MS, LONGEST_PERIOD_DAYS, AuditQuery, key_of, shown, to_csv
 from chalicelib.access.model import Permission, Role, Session
+from chalicelib.archive.confidentiality import Mark
 from chalicelib.archive.scope import PatientRef
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import (
@@ -75,7 +76,7 @@ def read_my_audit_events() -> Response:
     found: list[AuditEvent] = []
     for patient in session.scope.patients:
         found += reader.search(AuditQuery(0, now_ms, patient.hospital, patient), 2 * PAGE)
-    events = sorted(found, key=key_of, reverse=True)[: 2 * PAGE]
+    events = _announced(session, sorted(found, key=key_of, reverse=True)[: 2 * PAGE])
     answer = {"events": [shown(event, to_patient=True) for event in events], "before": None}
     return gzipped(respond_json(answer, 200, NOT_STORED), request)
 
@@ -101,7 +102,23 @@ def read_receipt(event: str) -> Response:
 def _may_see(session: Session, event: AuditEvent) -> bool:
     if session.may(Permission.READ_AUDIT):
         return session.role is Role.OPERATOR or event.chain == session.hospital
-    return event.patient in session.scope.patients
+    return event.patient in session.scope.patients and bool(_announced(session, [event]))
+
+
+def _announced(session: Session, events: list[AuditEvent]) -> list[AuditEvent]:
+    """Events but those that tell a patient of what is kept back until it is announced (docs/adr/0027)."""
+    sees = session.scope.sees
+    kept: dict[tuple[str, str], list[Mark]] = {}
+    for hospital in {event.hospital for event in events}:
+        studies = [event.study_instance_uid for event in events if event.hospital == hospital]
+        live = wiring.marks().live_marks(hospital, {uid for uid in studies if uid}) if any(studies) else {}
+        kept |= {(hospital, uid): [mark for mark in marks if mark.kind not in sees] for uid, marks in live.items()}
+
+    def is_told(event: AuditEvent) -> bool:
+        marks = kept.get((event.hospital, event.study_instance_uid), [])
+        return not any(mark.target.is_study or event.detail.get("mark") == mark.mark_id for mark in marks)
+
+    return [event for event in events if is_told(event)]
 
 
 def _query(request: Request, session: Session) -> AuditQuery:

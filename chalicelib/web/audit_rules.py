@@ -18,6 +18,7 @@ _BY_ACTION: dict[Action, tuple[str, ...]] = {
         f"{_STUDY}/metadata",
         f"{_SERIES}/metadata",
         f"{_INSTANCE}/metadata",
+        "/api/studies/{study}/marks",
     ),
     Action.RETRIEVE: (_STUDY, _SERIES, _INSTANCE, _FRAMES, f"{_INSTANCE}/bulkdata/{{path}}", "/dicomweb/wado"),
     Action.RENDER: tuple(

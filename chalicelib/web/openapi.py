@@ -8,7 +8,14 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
-from chalicelib.web import openapi_audit, openapi_billing, openapi_patients, openapi_registry, openapi_sharing
+from chalicelib.web import (
+    openapi_audit,
+    openapi_billing,
+    openapi_marks,
+    openapi_patients,
+    openapi_registry,
+    openapi_sharing,
+)
 from chalicelib.web.http import gzipped, handles_errors, respond
 from chalicelib.web.openapi_operation import json_content, operation, path_parameter
 from chalicelib.web.schema_parts import STRING
@@ -99,6 +106,7 @@ def _paths() -> dict[str, Any]:
         **openapi_billing.paths(),
         **openapi_patients.paths(),
         **openapi_sharing.paths(),
+        **openapi_marks.paths(),
         **openapi_audit.paths(),
         "/api/session": {
             "post": sign_in,

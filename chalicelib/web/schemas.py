@@ -16,6 +16,7 @@ from chalicelib.web.schema_parts import list_of as _list
 from chalicelib.web.schema_parts import object_of as _object
 from chalicelib.web.schemas_audit import AUDIT_SCHEMAS
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
+from chalicelib.web.schemas_marks import MARK_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
 from chalicelib.web.schemas_sharing import SHARING_SCHEMAS
 
@@ -218,6 +219,7 @@ SCHEMAS: dict[str, Schema] = {
     **BILLING_SCHEMAS,
     **PATIENT_SCHEMAS,
     **SHARING_SCHEMAS,
+    **MARK_SCHEMAS,
     **AUDIT_SCHEMAS,
     "Problem": _object(
         {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})

@@ -207,6 +207,7 @@ class ArchiveStack(Stack):
         )
         grants.sign_sessions(role, self.storage)
         self.pack_queue.queue.grant_send_messages(role)
+        self.study_ready_queue.queue.grant_send_messages(role)  # when a delay is lifted, the patient is told
         for work in (self.index_queue, self.study_ready_queue, self.pack_queue):
             for queue in (work.queue, work.dead_letters):
                 queue.grant(role, "sqs:GetQueueAttributes")

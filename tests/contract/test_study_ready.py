@@ -14,6 +14,7 @@ import pytest
 
 from chalicelib import errors, wiring
 from chalicelib.access.model import Contact, Hospital
+from chalicelib.archive.confidentiality import Kind, Mark, Target
 from chalicelib.archive.model import InstanceKeys, InstanceRecord
 from chalicelib.aws.clients import client
 from chalicelib.billing import verify
@@ -94,6 +95,18 @@ def lines_of(exam: Exam) -> int:
 def state_of(exam: Exam) -> State | None:
     notification = wiring.notifications().of_study("nord", exam.study)
     return notification.state if notification else None
+
+
+@pytest.mark.usefixtures("hospital")
+def test_a_study_that_is_kept_back_from_its_patient_is_announced_when_that_is_lifted(cloud: Cloud) -> None:
+    exam = new_exam()
+    mark = Mark("1", Kind.DELAYED, Target(), "u", "U", 0)
+    wiring.marks().put("nord", exam.study, [mark], 0)
+    assert exam.finish(parts()) == "kept-back"
+    assert lines_of(exam) == 1
+    assert not list(sent(cloud, exam.phone_number))
+    wiring.marks().put("nord", exam.study, [replace(mark, lifted_at=1)], 1)
+    assert exam.finish(parts()) == "sent"
 
 
 @pytest.mark.usefixtures("hospital")

@@ -168,29 +168,41 @@ def test_every_route_has_a_row() -> None:
     assert {path.partition("?")[0] for path in ROWS} == routes
 
 
-def test_each_sees_its_own_and_nothing_tells_of_more(exams: HttpClient, bearer: Issue) -> None:
-    owner = bearer(Role.RADIOLOGIST, "nord")
-    missing = {path: get(exams, url(path, ("1.2.99", "1.2.99.1", "1.2.99.1.1")), owner) for path in ROWS}
-    whole = {asked: get(exams, asked, owner) for _, _, asked, uids in walk() if uids[0] == STUDY}
-    for who, (make, seen) in SEEN.items():
-        headers, hidden = make(exams, bearer), hidden_uids(seen)
+class Archive:
+    """What the owner is answered, to compare with what others are."""
+
+    def __init__(self, http: HttpClient, bearer: Issue) -> None:
+        owner = bearer(Role.RADIOLOGIST, "nord")
+        self.http = http
+        self.missing = {path: get(http, url(path, ("1.2.99", "1.2.99.1", "1.2.99.1.1")), owner) for path in ROWS}
+        self.whole = {asked: get(http, asked, owner) for _, _, asked, uids in walk() if uids[0] == STUDY}
+
+    def check(self, who: str, headers: Headers, seen: set[str], *, looks_only: bool = False) -> None:
+        """That a session is shown some targets, and that nothing tells of the others."""
+        hidden = hidden_uids(seen)
         for target, path, asked, uids in walk():
-            answer, place = get(exams, asked, headers), (who, target, path)
+            answer, place = get(self.http, asked, headers), (who, target, path)
             named = uids[: 1 + ("{series}" in path) + ("{instance}" in path)] if "{" in path else ()
             if hidden & set(named):
-                assert answer == missing[path], place
+                assert answer == self.missing[path], place
                 assert answer[0] in (204, 404), place
                 continue
             body = answer[1].replace(asked.encode(), b"")
             assert not [uid for uid in hidden if names(body, uid)], place
             if len(named) == 3 and uids[0] == STUDY and ROWS[path] is not SEARCH:
-                is_file = "application/dicom" in whole[asked][2].replace("dicom+json", "")
-                if is_file and who in LOOKS_ONLY:
+                is_file = "application/dicom" in self.whole[asked][2].replace("dicom+json", "")
+                if is_file and looks_only:
                     assert answer[0] == 403, place
                 else:
-                    assert answer == whole[asked], place
-            elif ROWS[path] is FILE and who in LOOKS_ONLY and uids[0] == STUDY:
+                    assert answer == self.whole[asked], place
+            elif ROWS[path] is FILE and looks_only and uids[0] == STUDY:
                 assert answer[0] == 403, place
+
+
+def test_each_sees_its_own_and_nothing_tells_of_more(exams: HttpClient, bearer: Issue) -> None:
+    archived = Archive(exams, bearer)
+    for who, (make, seen) in SEEN.items():
+        archived.check(who, make(exams, bearer), seen, looks_only=who in LOOKS_ONLY)
 
 
 def test_the_owner_is_shown_everything_so_that_404_says_something(exams: HttpClient, bearer: Issue) -> None:
@@ -263,6 +275,9 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     **{("GET", path): IMAGE_ROLES for path in ("/api/shares", "/api/shares/{share}", "/api/received-shares")},
     ("POST", "/api/shares"): IMAGE_ROLES,
     ("DELETE", "/api/shares/{share}"): IMAGE_ROLES,
+    ("GET", "/api/studies/{study}/marks"): {"radiologist", "desk"},
+    ("POST", "/api/studies/{study}/marks"): {"radiologist", "desk"},
+    ("DELETE", "/api/studies/{study}/marks/{mark}"): {"radiologist", "desk"},
 }
 """Roles that a route of /api answers; those of billing and the registry have tests of their own."""
 
@@ -276,7 +291,7 @@ def test_a_guest_may_do_nothing_but_look(exams: HttpClient, bearer: Issue) -> No
                 assert answer.status_code == 403, (method, path)
 
 
-def test_roles_that_may_not_share_do_not(exams: HttpClient, bearer: Issue) -> None:
+def test_roles_get_no_more_than_their_routes(exams: HttpClient, bearer: Issue) -> None:
     for who in (Role.FINANCE, Role.OPERATOR, Role.DESK, Role.GATEWAY):
         headers = bearer(who, "nord", **{"Content-Type": "application/json"})
         for (method, path), roles in API_ROWS.items():
