@@ -231,9 +231,10 @@ def test_guessing_of_codes_raises_an_alarm(templates: Templates) -> None:
     assert [bool(each["AlarmActions"]) for each in watched] == [True]
 
 
-def test_the_api_asks_for_packs_and_for_nothing_else(templates: Templates) -> None:
-    (sending,) = [found for found in _policies_of(templates, "ApiHandlerRole") if "sqs:SendMessage" in _actions(found)]
-    assert sending["Resource"]["Fn::GetAtt"][0].startswith("PackQueue")
+def test_the_api_asks_for_packs_and_looks_at_studies_and_for_nothing_else(templates: Templates) -> None:
+    sending = [found for found in _policies_of(templates, "ApiHandlerRole") if "sqs:SendMessage" in _actions(found)]
+    queues = [statement["Resource"]["Fn::GetAtt"][0] for statement in sending]
+    assert [queue[: queue.index("Queue")] for queue in queues] == ["Pack", "StudyReady"]
 
 
 def test_packs_are_written_and_read_beside_instances_that_are_read_only(templates: Templates) -> None:

@@ -5,6 +5,7 @@ export type FailureKind =
   | "unauthenticated"
   | "forbidden"
   | "not-found"
+  | "conflict"
   | "too-much"
   | "too-many-attempts"
   | "bad-request"
@@ -16,6 +17,7 @@ const KIND_OF_STATUS: Readonly<Record<number, FailureKind>> = {
   401: "unauthenticated",
   403: "forbidden",
   404: "not-found",
+  409: "conflict",
   413: "too-much",
   429: "too-many-attempts",
   502: "unavailable",

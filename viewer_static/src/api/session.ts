@@ -9,6 +9,7 @@ export type Permission =
   | "hand-over-codes"
   | "present-codes"
   | "manage-grants"
+  | "mark-documents"
   | "operate"
   | "share";
 

@@ -18,6 +18,7 @@ export interface DicomElement {
 export type DicomJson = { [tag: string]: DicomElement | undefined };
 
 export const Tag = {
+  RetrieveURL: "00081190",
   SOPClassUID: "00080016",
   SOPInstanceUID: "00080018",
   StudyDate: "00080020",
@@ -119,4 +120,10 @@ export function ageInYears(birthDate: string, on: Date): number | undefined {
     on.getMonth() > born.getMonth() || (on.getMonth() === born.getMonth() && on.getDate() >= born.getDate());
   const years = on.getFullYear() - born.getFullYear() - (hadBirthday ? 0 : 1);
   return years >= 0 && years < 150 ? years : undefined;
+}
+
+/** The hospital that a Retrieve URL names, where a session sees several; else "". */
+export function hospitalOf(dataset: DicomJson): string {
+  const url = text(dataset, Tag.RetrieveURL);
+  return URL.canParse(url) ? (new URL(url).searchParams.get("hospital") ?? "") : "";
 }

@@ -7,6 +7,7 @@ import { Loading, Page } from "../components/Page";
 import { type DicomJson, number, Tag, text } from "../dicomweb/json_model";
 import { otherStudiesQuery, seriesQuery, studyQuery } from "../dicomweb/qido";
 import { kindOfSeries, thumbnailUrl } from "../dicomweb/wado";
+import { Confidentiality } from "./Confidentiality";
 import { DocumentLinks } from "./DocumentLinks";
 import { ShareStudy } from "./ShareStudy";
 import { useStudySummary, viewerUrl } from "./study_summary";
@@ -84,6 +85,7 @@ export function StudyPage() {
                 <DocumentLinks key={text(one, Tag.SeriesInstanceUID)} study={uid} series={one} />
               ))}
             </section>
+            <Confidentiality study={study} series={series} />
             <OtherStudies study={study} />
           </div>
         </div>

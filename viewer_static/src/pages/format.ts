@@ -20,6 +20,12 @@ export function readableDay(text: string, language: string): string {
   return Number.isNaN(day.getTime()) ? text : new Intl.DateTimeFormat(language, { dateStyle: "short" }).format(day);
 }
 
+/** The day in Paris of an RFC 3339 time. */
+export function readableParisDay(value: string, language: string): string {
+  const format = { dateStyle: "short", timeZone: "Europe/Paris" } as const;
+  return new Intl.DateTimeFormat(language, format).format(new Date(value));
+}
+
 /** An amount in euros, given as a decimal number: at least two decimals, and those that it has. */
 export function readableAmount(text: string, language: string): string {
   const format = { style: "currency", currency: "EUR", maximumFractionDigits: 6 } as const;
