@@ -11,10 +11,13 @@ from chalicelib.web import (
     authorizer,
     capabilities,
     contacts,
+    identity_providers,
     invoices,
     ledger,
+    live_sessions,
     marks,
     middleware,
+    oidc,
     openapi,
     operations,
     patient_codes,
@@ -34,11 +37,13 @@ app = Chalice(app_name="sansfilm")
 app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would garble them otherwise
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
+app.register_middleware(live_sessions.admit_and_prolong, "http")
 app.register_middleware(auditing.record_access, "http")
 
 for area in (
     authorizer,
     sessions,
+    oidc,
     patient_session,
     patient_codes,
     access_grants,
@@ -47,6 +52,7 @@ for area in (
     statement,
     registry,
     contacts,
+    identity_providers,
     invoices,
     ledger,
     audit,

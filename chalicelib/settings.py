@@ -56,7 +56,10 @@ class Settings:
     """Hours in Paris during which no SMS is sent, "" for none (docs/adr/0005)."""
     study_quiet_s: int = 300
     """Seconds without a new instance after which a study is ready."""
-    session_lifetime_s: int = 8 * 3600
+    session_lifetime_s: int = 1800
+    """Of a token; a browser's session that is used goes on (docs/adr/0026)."""
+    session_renewable_s: int = 12 * 3600
+    """After which everybody signs in again."""
     share_days: int = 7
     """How long a share lasts unless its maker says otherwise."""
     share_maximum_days: int = 90

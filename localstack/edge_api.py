@@ -17,6 +17,8 @@ HOP_BY_HOP = frozenset(
 """RFC 9110 7.6.1."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "__Host-sansfilm"
+SIGN_IN_COOKIE = "__Host-sansfilm-sign-in"
+"""By which a browser that comes back from an identity provider is known again; the API reads it."""
 REQUEST_ID = web.RequestKey("request_id", str)
 """Given to every request by the edge."""
 
@@ -65,6 +67,8 @@ def headers_to_origin(request: web.Request) -> CIMultiDict[str]:
     granted = authorization(request.headers, request.cookies, request.method)
     if granted is not None:
         headers["Authorization"] = granted
+    if SIGN_IN_COOKIE in request.cookies:
+        headers["Cookie"] = f"{SIGN_IN_COOKIE}={request.cookies[SIGN_IN_COOKIE]}"
     headers["X-Forwarded-For"] = headers["X-Viewer-Address"] = request.remote or ""
     headers["X-Request-Id"] = request[REQUEST_ID]
     return headers

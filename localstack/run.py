@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from infra import lambda_build
-from localstack import certificates, checks, deployment, environments, seeding
+from localstack import certificates, checks, deployment, environments, identity_providers, seeding
 from localstack.local_settings import REGION, ROOT, LocalSettings, SetupFailure
 from localstack.processes import Child, run_to_end
 
@@ -88,7 +88,8 @@ class Platform:
                 await deployment.deploy(settings)
             async with step("Registering hospitals, application entities and users"):
                 self._environment = await asyncio.to_thread(deployment.platform_environment, settings)
-                self._environment["SANSFILM_INGEST_HTTP_PORT"] = str(_free_port())
+                for name in ("SANSFILM_INGEST_HTTP_PORT", *identity_providers.PORT_VARIABLES.values()):
+                    self._environment[name] = str(_free_port())
                 public_key = await asyncio.to_thread(deployment.ensure_signing_key, settings, self._environment)
                 self._environment["SANSFILM_OBJECT_SIGNING_PUBLIC_KEY_FILE"] = str(public_key)
                 self._environment |= await asyncio.to_thread(certificates.ensure_certificates, settings)
@@ -96,6 +97,7 @@ class Platform:
                 await self._command("seed", failure="The demonstration region could not be registered")
                 await asyncio.to_thread(deployment.flush, settings)
             await viewer
+            await environments.install_npm(settings, identity_providers.FOLDER)
         except BaseException:
             viewer.cancel()
             with contextlib.suppress(asyncio.CancelledError, SetupFailure):
@@ -105,7 +107,7 @@ class Platform:
             await self._index_what_is_missing()
         self._index_is_complete = True
         async with step("Starting the ingest service and the edge"):
-            await asyncio.gather(self._start_ingest(), self._start_edge())
+            await asyncio.gather(self._start_ingest(), self._start_edge(), self._start_identity_providers())
         if settings.demo:
             await self._load_demonstration()
 
@@ -168,6 +170,13 @@ class Platform:
     async def _start_edge(self) -> None:
         command = [sys.executable, "-m", "localstack.edge"]
         await self._keep(self._service("edge", command, "edge.log"), f"{self.settings.public_url}/healthz")
+
+    async def _start_identity_providers(self) -> None:
+        configuration = seeding.identity_provider_configuration(self.settings, self._environment)
+        port = self._environment[identity_providers.PORT_VARIABLES[identity_providers.PSC]]
+        health = f"http://127.0.0.1:{port}/.well-known/openid-configuration"
+        service = self._service("identity providers", identity_providers.command(configuration), "oidc.log")
+        await self._keep(service, health)
 
     def _service(self, name: str, command: list[str], log: str) -> Child:
         environment = self.settings.base_environment() | self._environment | {"PYTHONUNBUFFERED": "1"}
@@ -329,6 +338,8 @@ async def _install(settings: LocalSettings) -> None:
         await environments.install_emulator(settings)
     async with step("Installing the CDK tools"):
         await environments.install_npm(settings, "infra/cdk")
+    async with step("Installing the local identity providers"):
+        await environments.install_npm(settings, identity_providers.FOLDER)
     async with step("Building the Lambda packages"):
         await asyncio.to_thread(_build_lambdas)
     async with step("Building the portal and the viewer"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from localstack import certificates, region
+from localstack import certificates, identity_providers, region
 from localstack.deployment import load_environment, write_private
 from localstack.local_settings import LocalSettings, SetupFailure
+
+TOKEN_LIFETIME_S = 8 * 3600
 
 
 def use_platform(settings: LocalSettings) -> None:
@@ -51,12 +53,45 @@ def seed(settings: LocalSettings) -> None:
 
     registry = wiring.registry()
     region.seed(registry, passwords(settings), GP_PATIENTS, certificates.fingerprints(settings))
+    _register_identity_providers(settings)
     now_ms = int(time.time() * 1000)
     for hospital, patient_id, phone_number in CONTACTS:
         known = registry.contact(hospital, patient_id, "")
         if known is None or known.phone_number != phone_number:
             registry.put_contact(Contact(hospital, patient_id, "", phone_number, True, now_ms))
     _hand_over_code(settings)
+
+
+def _identity_provider_ports(environment: Mapping[str, str]) -> dict[str, int]:
+    return {name: int(environment[variable]) for name, variable in identity_providers.PORT_VARIABLES.items()}
+
+
+def identity_provider_configuration(settings: LocalSettings, environment: Mapping[str, str]) -> Path:
+    """File that the identity providers' process reads."""
+    file = settings.state_dir / "oidc.json"
+    content = identity_providers.configuration(
+        _identity_provider_ports(environment),
+        settings.public_url,
+        identity_providers.client_secrets(settings.state_dir / "oidc-secrets.json"),
+    )
+    write_private(file, json.dumps(content))
+    return file
+
+
+def _register_identity_providers(settings: LocalSettings) -> None:
+    """Register the providers on the ports of this start, their secrets in the local Secrets Manager."""
+    from chalicelib import wiring_accounts
+    from chalicelib.aws.clients import client
+
+    store = client("secretsmanager")
+    for name, secret in identity_providers.client_secrets(settings.state_dir / "oidc-secrets.json").items():
+        value = json.dumps({"client_secret": secret})
+        try:
+            store.create_secret(Name=f"sansfilm/oidc/{name}", SecretString=value)
+        except store.exceptions.ResourceExistsException:
+            store.put_secret_value(SecretId=f"sansfilm/oidc/{name}", SecretString=value)
+    for provider in identity_providers.providers(_identity_provider_ports(os.environ)):
+        wiring_accounts.identity_providers().put(provider)
 
 
 def _hand_over_code(settings: LocalSettings) -> None:
@@ -115,7 +150,7 @@ def token(settings: LocalSettings, role_name: str, hospital: str) -> str:
             wiring.session_signer(),
             identity,
             issuer=own.public_url,
-            lifetime_s=own.session_lifetime_s,
+            lifetime_s=TOKEN_LIFETIME_S,
         )
     except ValueError as error:
         roles = ", ".join(known.value for known in Role)

@@ -84,6 +84,10 @@ class Who:
     session_id: str = ""
     """Session, or association."""
     address: str = ""
+    professional_id: str = ""
+    """RPPS."""
+    organization: str = ""
+    """Place of work that the professional signed in for."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,16 @@ class AuditTrail(Protocol):
 
 def who_of(session: Session, address: str = "") -> Who:
     """The one whose session it is."""
-    return Who(session.subject, session.role.value, session.display_name, session.hospital, session.session_id, address)
+    return Who(
+        session.subject,
+        session.role.value,
+        session.display_name,
+        session.hospital,
+        session.session_id,
+        address,
+        session.professional_id,
+        session.organization,
+    )
 
 
 def event_now(action: Action, who: Who, **values: Any) -> AuditEvent:

@@ -107,6 +107,8 @@ def _agent(event: AuditEvent) -> dict[str, Any]:
         "who": {"identifier": {"value": who.subject or "unknown"}, "display": who.display_name or "unknown"},
         "requestor": True,
     }
+    if who.professional_id:
+        agent["altId"] = who.professional_id
     if who.role:
         agent["role"] = [{"text": who.role}]
     if who.address:

@@ -17,7 +17,7 @@ LONGEST_PERIOD_DAYS = 31
 """Of a search that names neither patient nor study nor user: each day is a look at every shard."""
 COLUMNS = (
     "when", "action", "outcome", "user", "name", "role", "user_hospital", "address", "hospital", "patient_id",
-    "issuer_of_patient_id", "study_instance_uid", "detail", "event",
+    "issuer_of_patient_id", "study_instance_uid", "detail", "event", "professional_id", "organization",
 )  # fmt: skip
 
 
@@ -78,6 +78,8 @@ def shown(event: AuditEvent, *, to_patient: bool = False) -> dict[str, Any]:
         "role": event.who.role,
         "hospital": event.who.hospital,
     }
+    of_profession = {"professional_id": event.who.professional_id, "organization": event.who.organization}
+    who |= {name: value for name, value in of_profession.items() if value}
     if not to_patient:
         who |= {"address": event.who.address, "session": event.who.session_id}
     return {
@@ -107,7 +109,7 @@ def to_csv(events: Iterable[AuditEvent]) -> bytes:
         row = (
             time_text(event.when_ms), event.action.value, event.outcome.value, who.subject, who.display_name, who.role,
             who.hospital, who.address, event.chain, patient.patient_id, patient.issuer, event.study_instance_uid,
-            detail, key_of(event),
+            detail, key_of(event), who.professional_id, who.organization,
         )  # fmt: skip
         writer.writerow([_cell(value) for value in row])
     return ("\ufeff" + text.getvalue()).encode("utf-8", "replace")

@@ -29,6 +29,8 @@ class Permission(Enum):
     """Give studies of one's own scope to others for a time."""
     MARK_DOCUMENTS = "mark-documents"
     """Keep documents of the session's hospital back, and lift that."""
+    MANAGE_ACCOUNTS = "manage-accounts"
+    """Of the session's hospital, an operator of every: machines' credentials, whether accounts may sign in."""
 
 
 class Role(Enum):
@@ -44,6 +46,7 @@ class Role(Enum):
     GUEST = "guest"
     """Whoever opened the link of a share."""
     PRIVACY_OFFICER = "privacy-officer"
+    PACS_MANAGER = "pacs-manager"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -51,7 +54,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES, Permission.SHARE}),
     Role.GUEST: frozenset({Permission.READ_IMAGES}),
     Role.FINANCE: frozenset({Permission.READ_LEDGER}),
-    Role.OPERATOR: frozenset({Permission.OPERATE, Permission.READ_LEDGER, Permission.READ_AUDIT}),
+    Role.OPERATOR: frozenset(
+        {Permission.OPERATE, Permission.READ_LEDGER, Permission.READ_AUDIT, Permission.MANAGE_ACCOUNTS}
+    ),
+    Role.PACS_MANAGER: frozenset({Permission.READ_IMAGES, Permission.MANAGE_ACCOUNTS}),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
     Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES, Permission.MARK_DOCUMENTS}),
     Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE}),
@@ -62,10 +68,28 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 SEES: dict[Role, frozenset[Kind]] = {
     Role.RADIOLOGIST: frozenset({Kind.DELAYED}),
     Role.GP: frozenset({Kind.DELAYED}),
+    Role.PACS_MANAGER: frozenset({Kind.DELAYED}),
     Role.GATEWAY: frozenset({Kind.DELAYED}),
     Role.PATIENT: frozenset({Kind.MASKED}),
 }
 """Marks that keep nothing back from a role; from roles that are not named all of them do (docs/adr/0027)."""
+
+SERVICES_OF_PERMISSION: dict[Permission, frozenset[str]] = {
+    Permission.READ_IMAGES: frozenset({"query", "retrieve"}),
+    Permission.STORE_INSTANCES: frozenset({"store"}),
+}
+"""Which services a permission is about; a machine has no other permission."""
+
+
+@dataclass(frozen=True)
+class SessionOrigin:
+    """Where a session began, as its owner is shown it."""
+
+    way: str = ""
+    """`password`, `code`, `share`, `machine`, or an identity provider's id."""
+    address: str = ""
+    agent: str = ""
+    """User-Agent of the browser, shortened."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +105,26 @@ class Session:
     scope: Scope
     expires_at: int
     """Seconds since the epoch."""
+    renewable_until: int = 0
+    """Seconds since the epoch until which use prolongs it; 0: it ends when it expires."""
+    professional_id: str = ""
+    """RPPS, where the identity provider told it."""
+    organization: str = ""
+    """Place of work, likewise."""
+    services: tuple[str, ...] | None = None
+    """Of `store`, `query`, `retrieve`, where the session is a machine's; None: whatever the role may."""
 
     def may(self, permission: Permission) -> bool:
-        """Whether the session's role carries a permission."""
-        return permission in PERMISSIONS[self.role]
+        """Whether the session's role, and a machine's services, carry a permission."""
+        if permission not in PERMISSIONS[self.role]:
+            return False
+        return self.services is None or not SERVICES_OF_PERMISSION.get(permission, frozenset()).isdisjoint(
+            self.services
+        )
+
+    def serves(self, service: str) -> bool:
+        """Whether a machine was given a service; anybody else was, by the role."""
+        return self.services is None or service in self.services
 
 
 @dataclass(frozen=True)

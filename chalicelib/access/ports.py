@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Session, User
+from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Session, SessionOrigin, User
 
 ABSENT, ANY_REVISION = "", "*"
 
@@ -71,7 +71,7 @@ class Registry(Protocol):
     def put_contact(self, contact: Contact) -> None:
         """Register or replace a contact."""
 
-    def put_session(self, session: Session) -> None:
+    def put_session(self, session: Session, origin: SessionOrigin) -> None:
         """Register a session; it is forgotten some time after its end."""
 
     def session_is_active(self, subject: str, session_id: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib import errors
-from chalicelib.access.model import SEES, Role, Session
+from chalicelib.access.model import SEES, Role, Session, SessionOrigin
 from chalicelib.access.ports import Registry, SessionSigner
 from chalicelib.archive.scope import Scope
 
@@ -29,10 +29,20 @@ class Identity:
     role: Role
     hospital: str
     scope: Scope
+    professional_id: str = ""
+    organization: str = ""
+    services: tuple[str, ...] | None = None
 
 
 def issue_session(
-    registry: Registry, signer: SessionSigner, identity: Identity, *, issuer: str, lifetime_s: int
+    registry: Registry,
+    signer: SessionSigner,
+    identity: Identity,
+    *,
+    issuer: str,
+    lifetime_s: int,
+    renewable_s: int = 0,
+    origin: SessionOrigin | None = None,
 ) -> tuple[str, Session]:
     """Register and sign a session; return the token and the session.
 
@@ -40,6 +50,8 @@ def issue_session(
     ----------
     issuer
         Public URL of the archive: a token of one archive is worth nothing at another.
+    renewable_s
+        How long use may prolong it, from now; 0 for not at all.
 
     Raises
     ------
@@ -55,14 +67,29 @@ def issue_session(
         hospital=identity.hospital,
         scope=identity.scope,
         expires_at=now + lifetime_s,
+        renewable_until=now + renewable_s if renewable_s else 0,
+        professional_id=identity.professional_id,
+        organization=identity.organization,
+        services=identity.services,
     )
+    token = sign_session(signer, session, issuer=issuer, now=now)
+    registry.put_session(session, origin or SessionOrigin())
+    return token, session
+
+
+def sign_session(signer: SessionSigner, session: Session, *, issuer: str, now: int) -> str:
+    """The token of a session.
+
+    Raises
+    ------
+    errors.TooMuch
+        If the scope does not fit into a cookie.
+    """
     claims = {**_to_claims(session), "iss": issuer, "iat": now}
     signing_input = _encoded({"alg": ALGORITHM, "typ": "JWT"}) + b"." + _encoded(claims)
     if len(signing_input) + 87 > MAX_TOKEN_CHARACTERS:
         raise errors.TooMuch("The scope names too many patients or studies for one session.")
-    token = signing_input + b"." + _base64url(signer.sign(signing_input))
-    registry.put_session(session)
-    return token.decode("ascii"), session
+    return (signing_input + b"." + _base64url(signer.sign(signing_input))).decode("ascii")
 
 
 def verify_session(registry: Registry, signer: SessionSigner, token: str, *, issuer: str) -> Session:
@@ -119,7 +146,7 @@ def session_from_context(context: Mapping[str, Any]) -> Session:
 
 
 def _to_claims(session: Session) -> dict[str, Any]:
-    return {
+    claims: dict[str, Any] = {
         "sid": session.session_id,
         "sub": session.subject,
         "name": session.display_name,
@@ -128,6 +155,11 @@ def _to_claims(session: Session) -> dict[str, Any]:
         "scope": session.scope.to_claims(),
         "exp": session.expires_at,
     }
+    few = {"renew": session.renewable_until, "rpps": session.professional_id, "org": session.organization}
+    claims |= {name: value for name, value in few.items() if value}
+    if session.services is not None:
+        claims["services"] = list(session.services)
+    return claims
 
 
 def _from_claims(claims: Mapping[str, Any]) -> Session:
@@ -140,6 +172,10 @@ def _from_claims(claims: Mapping[str, Any]) -> Session:
         hospital=str(claims["hospital"]),
         scope=replace(Scope.from_claims(claims["scope"]), sees=SEES.get(role, frozenset())),
         expires_at=int(claims["exp"]),
+        renewable_until=int(claims.get("renew", 0)),
+        professional_id=str(claims.get("rpps", "")),
+        organization=str(claims.get("org", "")),
+        services=tuple(claims["services"]) if "services" in claims else None,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from chalicelib.access.model import Session, User
+from chalicelib.access.model import Session, SessionOrigin, User
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.ports import Registry, SessionSigner
 from chalicelib.access.sessions import Identity, issue_session
@@ -33,6 +33,8 @@ def sign_in(
     *,
     issuer: str,
     lifetime_s: int,
+    renewable_s: int = 0,
+    origin: SessionOrigin | None = None,
 ) -> tuple[str, Session]:
     """Sign a user in; return the session's token and the session.
 
@@ -53,7 +55,15 @@ def sign_in(
     if user is None or not matches or user.disabled:
         raise NotAuthenticated("Name or password is wrong.")
     attempt.take_back()
-    return issue_session(registry, signer, identity_of(user), issuer=issuer, lifetime_s=lifetime_s)
+    return issue_session(
+        registry,
+        signer,
+        identity_of(user),
+        issuer=issuer,
+        lifetime_s=lifetime_s,
+        renewable_s=renewable_s,
+        origin=origin,
+    )
 
 
 def identity_of(user: User) -> Identity:

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Role, Session, User
+from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Role, Session, SessionOrigin, User
 from chalicelib.access.ports import ABSENT, ANY_REVISION
 from chalicelib.archive.scope import Scope
 from chalicelib.aws.dynamodb_items import Value, from_item, to_item
@@ -150,11 +150,17 @@ class DynamoDBRegistry:
         }
         self._put(f"H#{contact.hospital}#P#{contact.patient_id}", f"CONTACT#{contact.issuer}", values)
 
-    def put_session(self, session: Session) -> None:
+    def put_session(self, session: Session, origin: SessionOrigin) -> None:
         """Register a session."""
+        now = int(time.time())
         values: dict[str, Value] = {
             "role": session.role.value,
             "hospital": session.hospital,
+            "way": origin.way,
+            "address": origin.address,
+            "agent": origin.agent,
+            "created_at": now,
+            "last_seen_at": now,
             "ended": False,
             "expires_at": session.expires_at + SESSION_KEPT_S,
         }

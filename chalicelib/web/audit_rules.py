@@ -41,6 +41,8 @@ RULES: dict[tuple[str, str], Action] = {
     ("PUT", _AE): Action.REGISTRY_CHANGED,
     ("DELETE", _AE): Action.REGISTRY_CHANGED,
     ("PUT", f"{_HOSPITAL}/billing-account"): Action.REGISTRY_CHANGED,
+    ("PUT", "/api/identity-providers/{provider}"): Action.REGISTRY_CHANGED,
+    ("DELETE", "/api/identity-providers/{provider}"): Action.REGISTRY_CHANGED,
     ("PUT", "/api/seller"): Action.REGISTRY_CHANGED,
     ("POST", "/api/invoices"): Action.REGISTRY_CHANGED,
     ("PUT", f"{_HOSPITAL}/contacts/{{patient}}"): Action.CONTACT_CHANGED,

@@ -157,9 +157,9 @@ def _subject_of(session: Session, study: str, named: str) -> tuple[str, PatientR
     return found.hospital, patient
 
 
-def record_sign_in(request: Request, session: Session) -> None:
+def record_sign_in(request: Request, session: Session, **detail: str) -> None:
     """Record that somebody signed in. Raises `errors.Unavailable` as `AuditTrail.record`."""
-    wiring.audit_trail().record(event_now(Action.SIGN_IN, who_of(session, client_address(request))))
+    wiring.audit_trail().record(event_now(Action.SIGN_IN, who_of(session, client_address(request)), detail=detail))
 
 
 def record_sign_out(request: Request, session: Session) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from chalice.app import Blueprint, Response
 
 from chalicelib.web import (
+    openapi_accounts,
     openapi_audit,
     openapi_billing,
     openapi_marks,
@@ -108,6 +109,7 @@ def _paths() -> dict[str, Any]:
         **openapi_sharing.paths(),
         **openapi_marks.paths(),
         **openapi_audit.paths(),
+        **openapi_accounts.paths(),
         "/api/session": {
             "post": sign_in,
             "get": operation("readSession", "Who is signed in", "Session"),

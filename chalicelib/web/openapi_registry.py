@@ -19,13 +19,15 @@ IF_MATCH = _precondition("If-Match", "ETag of the revision that is meant, or * f
 IF_NONE_MATCH = _precondition("If-None-Match", "*: only if it is not registered, which is also meant without If-Match")
 
 
-def _read(name: str, summary: str, schema: str) -> dict[str, Any]:
+def read(name: str, summary: str, schema: str) -> dict[str, Any]:
+    """Reading something that has a revision."""
     described = operation(name, summary, schema, problems=PROBLEMS)
     described["responses"]["200"]["headers"] = ETAG
     return described
 
 
-def _put(name: str, summary: str, schema: str, body: str, *problems: int) -> dict[str, Any]:
+def put(name: str, summary: str, schema: str, body: str, *problems: int) -> dict[str, Any]:
+    """Registering something, or replacing a revision of it."""
     described = operation(
         name,
         summary,
@@ -58,8 +60,8 @@ def paths() -> dict[str, Any]:
         "/api/hospitals": {"get": operation("listHospitals", "The region's hospitals", "Hospitals")},
         one: {
             "parameters": [hospital],
-            "get": _read("readHospital", "A hospital (operators)", "Hospital"),
-            "put": _put("putHospital", "Register or replace a hospital (operators)", "Hospital", "HospitalProperties"),
+            "get": read("readHospital", "A hospital (operators)", "Hospital"),
+            "put": put("putHospital", "Register or replace a hospital (operators)", "Hospital", "HospitalProperties"),
         },
         application_entities: {
             "parameters": [hospital],
@@ -72,8 +74,8 @@ def paths() -> dict[str, Any]:
         },
         f"{application_entities}/{{ae_title}}": {
             "parameters": [hospital, ae_title],
-            "get": _read("readApplicationEntity", "An application entity (operators)", "ApplicationEntity"),
-            "put": _put(
+            "get": read("readApplicationEntity", "An application entity (operators)", "ApplicationEntity"),
+            "put": put(
                 "putApplicationEntity",
                 "Register or replace an application entity (operators); associations follow it within seconds",
                 "ApplicationEntity",

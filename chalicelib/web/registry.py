@@ -59,7 +59,7 @@ def put_hospital(hospital: str) -> Response:
             maximum_bytes_per_day=body.get("maximum_bytes_per_day", 0),
             networks=frozenset(body.get("networks", ())),
         ),
-        _precondition(request),
+        precondition(request),
         public_url=wiring.settings().public_url,
     )
     _log(request, session, "created" if is_new else "replaced", registered.hospital_id, _hospital_json(registered))
@@ -109,7 +109,7 @@ def put_application_entity(hospital: str, ae_title: str) -> Response:
             networks=frozenset(body.get("networks", ())),
             enabled=body.get("enabled", True),
         ),
-        _precondition(request),
+        precondition(request),
     )
     action = "created" if is_new else "replaced"
     _log(request, session, action, registered.hospital, _application_entity_json(registered))
@@ -123,7 +123,7 @@ def delete_application_entity(hospital: str, ae_title: str) -> Response:
     request = routes.current_request
     session = current_session(request, Permission.OPERATE)
     removed = registration.remove_application_entity(
-        wiring.registry(), path_value(hospital), path_value(ae_title), _precondition(request)
+        wiring.registry(), path_value(hospital), path_value(ae_title), precondition(request)
     )
     _log(request, session, "removed", removed.hospital, _application_entity_json(removed))
     return respond(b"", "application/json", 204, NO_STORE)
@@ -142,7 +142,7 @@ def known_hospital(hospital_id: str) -> str:
     return hospital_id
 
 
-def _precondition(request: Request) -> str | None:
+def precondition(request: Request) -> str | None:
     """Revision that the caller names by If-Match or If-None-Match (RFC 9110 13.1), None if by neither.
 
     Raises

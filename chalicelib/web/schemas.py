@@ -14,6 +14,7 @@ from chalicelib.access.model import Permission, Role
 from chalicelib.web.schema_parts import COUNT, STRING, TIME, Schema
 from chalicelib.web.schema_parts import list_of as _list
 from chalicelib.web.schema_parts import object_of as _object
+from chalicelib.web.schemas_accounts import ACCOUNT_SCHEMAS
 from chalicelib.web.schemas_audit import AUDIT_SCHEMAS
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
 from chalicelib.web.schemas_marks import MARK_SCHEMAS
@@ -124,7 +125,10 @@ SCHEMAS: dict[str, Schema] = {
                 },
             },
             "expires_at": TIME,
-        }
+            "professional_id": {"type": "string", "description": "RPPS, where the identity provider told it"},
+            "organization": {"type": "string", "description": "Place of work, likewise"},
+        },
+        frozenset({"professional_id", "organization"}),
     ),
     "Hospitals": _list("hospitals", HOSPITAL),
     "Hospital": _object({"id": STRING, **HOSPITAL_PROPERTIES, "revision": REVISION}),
@@ -221,6 +225,7 @@ SCHEMAS: dict[str, Schema] = {
     **SHARING_SCHEMAS,
     **MARK_SCHEMAS,
     **AUDIT_SCHEMAS,
+    **ACCOUNT_SCHEMAS,
     "Problem": _object(
         {"type": STRING, "title": STRING, "status": {"type": "integer"}, "detail": STRING}, frozenset({"title"})
     ),

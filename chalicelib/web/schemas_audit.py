@@ -21,8 +21,10 @@ EVENT = object_of(
                 "hospital": STRING,
                 "address": STRING,
                 "session": STRING,
+                "professional_id": {"type": "string", "description": "RPPS"},
+                "organization": {"type": "string", "description": "Place of work that was signed in for"},
             },
-            frozenset({"address", "session"}),
+            frozenset({"address", "session", "professional_id", "organization"}),
         ),
         "hospital": STRING,
         "patient": {

@@ -6,10 +6,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from chalice.app import Blueprint, Response
+from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
-from chalicelib.access.model import PERMISSIONS, Session
+from chalicelib.access.model import PERMISSIONS, Session, SessionOrigin
 from chalicelib.access.sessions import end_session
 from chalicelib.access.sign_in import sign_in
 from chalicelib.errors import NotAuthenticated, TooManyAttempts
@@ -22,6 +22,7 @@ routes = Blueprint(__name__)
 
 COOKIE = "__Host-sansfilm"
 NOT_STORED = {"Cache-Control": "no-store"}
+LONGEST_AGENT = 200
 
 
 @routes.route("/api/session", methods=["POST"])
@@ -40,6 +41,8 @@ def create_session() -> Response:
             client_address(request),
             issuer=settings.public_url,
             lifetime_s=settings.session_lifetime_s,
+            renewable_s=settings.session_renewable_s,
+            origin=origin_of(request, "password"),
         )
     except (NotAuthenticated, TooManyAttempts) as error:
         record_refused_sign_in(request, credentials["username"], error)
@@ -67,6 +70,12 @@ def delete_session() -> Response:
     return respond(b"", "application/json", 204, {"Set-Cookie": session_cookie("", 0), **NOT_STORED})
 
 
+def origin_of(request: Request, way: str) -> SessionOrigin:
+    """Where a session begins, as its owner will be shown it."""
+    agent = "".join(filter(str.isprintable, str(request.headers.get("user-agent", ""))))
+    return SessionOrigin(way, client_address(request), agent[:LONGEST_AGENT])
+
+
 def session_cookie(token: str, max_age_s: int) -> str:
     """The cookie that carries a token, for the edge alone to read."""
     return f"{COOKIE}={token}; HttpOnly; Secure; SameSite=Strict; Path=/; Max-Age={max_age_s}"
@@ -75,7 +84,9 @@ def session_cookie(token: str, max_age_s: int) -> str:
 def shown_session(session: Session) -> dict[str, Any]:
     """A session as JSON."""
     hospital = wiring.registry().hospital(session.hospital) if session.hospital else None
+    of_profession = {"professional_id": session.professional_id, "organization": session.organization}
     return {
+        **{name: value for name, value in of_profession.items() if value},
         "display_name": session.display_name,
         "role": session.role.value,
         "hospital": {"id": hospital.hospital_id, "name": hospital.name} if hospital else None,

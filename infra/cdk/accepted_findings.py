@@ -34,6 +34,11 @@ ACCEPTED = (
         r"AwsSolutions-IAM5\[Resource::.*\.Arn>/index/\*\]$", r"SansFilmArchive/", "Every GSI of the function's table."
     ),
     Accepted(
+        r"AwsSolutions-IAM5\[Resource::arn:.*:secret:sansfilm/oidc/\*\]$",
+        r"SansFilmArchive/Api/HandlerRole/",
+        "Secrets of identity providers, which operators register later.",
+    ),
+    Accepted(
         r"AwsSolutions-IAM5\[Action::kms:(GenerateDataKey|ReEncrypt)\*\]$",
         r"SansFilmArchive/",
         "The actions that DynamoDB needs to use the tables' key on the function's behalf.",

@@ -206,6 +206,7 @@ class ArchiveStack(Stack):
             write=["assembled/*"],
         )
         grants.sign_sessions(role, self.storage)
+        grants.read_provider_secrets(role, self)
         self.pack_queue.queue.grant_send_messages(role)
         self.study_ready_queue.queue.grant_send_messages(role)  # when a delay is lifted, the patient is told
         for work in (self.index_queue, self.study_ready_queue, self.pack_queue):

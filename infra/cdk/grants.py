@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
@@ -95,6 +96,17 @@ def _audit_objects(storage: Storage) -> list[str]:
 def sign_sessions(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role issue sessions."""
     _allow(role.grant_principal, ["kms:Sign", "kms:GetPublicKey"], [storage.session_key.key_arn])
+
+
+def read_provider_secrets(role: iam.IGrantable, stack: Stack) -> None:
+    """Let a role show identity providers who asks: secrets that operators put under sansfilm/oidc/."""
+    secrets = stack.format_arn(
+        service="secretsmanager",
+        resource="secret",
+        resource_name="sansfilm/oidc/*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    _allow(role.grant_principal, ["secretsmanager:GetSecretValue"], [secrets])
 
 
 def verify_sessions(role: iam.IGrantable, storage: Storage) -> None:

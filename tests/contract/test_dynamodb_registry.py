@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import errors, wiring
-from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Role, Session, User
+from chalicelib.access.model import ApplicationEntity, Contact, Hospital, Role, Session, SessionOrigin, User
 from chalicelib.archive.scope import PatientRef, Scope, StudyRef
 from localstack import region
 from tests.emulator import Cloud
@@ -74,7 +74,7 @@ def test_sessions(cloud: Cloud) -> None:
     assert not registry.session_is_active("someone", "id")
     registry.end_session("someone", "id")
     assert not registry.session_is_active("someone", "id")
-    registry.put_session(session)
+    registry.put_session(session, SessionOrigin())
     assert registry.session_is_active("someone", "id")
     assert not registry.session_is_active("someone else", "id")
     assert list(registry.sessions_of("someone")) == ["id"]

@@ -35,6 +35,8 @@ CAPABILITIES = {
 PATIENTS = {("POST", "/api/patient-session"), ("POST", "/api/patient-session/one-time-password")}
 PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES | PATIENTS
 PUBLIC |= {("POST", "/api/share-preview"), ("POST", "/api/share-session")}
+PUBLIC |= {("GET", "/api/identity-providers"), ("GET", "/api/oidc/{provider}/sign-in"),
+           ("GET", "/api/oidc/{provider}/callback")}  # fmt: skip
 JSON = {"Content-Type": "application/json"}
 
 

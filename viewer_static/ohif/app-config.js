@@ -22,6 +22,13 @@ window.browserImportFunction = (module) => import(module);
     location.assign(`/sign-in?return=${encodeURIComponent(here)}&reason=expired`);
   }
 
+  // A viewer that is looked at is in use, even when it loads nothing: asking prolongs the session.
+  setInterval(async () => {
+    if (document.visibilityState !== "visible") return;
+    const answer = await fetch("/api/session", { credentials: "same-origin" }).catch(() => undefined);
+    if (answer?.status === 401) signInAgain();
+  }, 5 * 60_000);
+
   // Some senders write a Pixel Spacing of zero, by which OHIF would scale the image to nothing: it is taken as unknown,
   // as if it were not there.
   const unknownSpacing = {

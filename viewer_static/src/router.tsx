@@ -18,7 +18,15 @@ const rootRoute = createRootRouteWithContext<{ queryClient: QueryClient }>()({ n
 export interface SignInSearch {
   /** Path on this host to go to once signed in. */
   return?: string;
-  reason?: "expired";
+  reason?: (typeof REASONS)[number];
+}
+
+/** Why somebody is asked to sign in, or could not. */
+const REASONS = ["expired", "provider-refused", "provider-unavailable", "not-allowed"] as const;
+
+function reasonOf(reason: unknown): Pick<SignInSearch, "reason"> {
+  const known = REASONS.find((one) => one === reason);
+  return known ? { reason: known } : {};
 }
 
 const signInRoute = createRoute({
@@ -27,7 +35,7 @@ const signInRoute = createRoute({
   component: SignIn,
   validateSearch: (search): SignInSearch => ({
     ...(typeof search.return === "string" ? { return: search.return } : {}),
-    ...(search.reason === "expired" ? { reason: "expired" as const } : {}),
+    ...reasonOf(search.reason),
   }),
 });
 

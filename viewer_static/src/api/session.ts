@@ -11,6 +11,7 @@ export type Permission =
   | "manage-grants"
   | "mark-documents"
   | "operate"
+  | "manage-accounts"
   | "share";
 
 export interface Session {
@@ -35,7 +36,24 @@ export const sessionQuery = queryOptions({
     }
   },
   staleTime: 60_000,
+  // A page that is open is in use: asking is what prolongs its session.
+  refetchInterval: 5 * 60_000,
   refetchOnWindowFocus: "always",
+});
+
+export interface IdentityProvider {
+  id: string;
+  name: string;
+}
+
+/** What one may sign in with besides a password. */
+export const identityProvidersQuery = queryOptions({
+  queryKey: ["identity-providers"],
+  queryFn: async ({ signal }): Promise<IdentityProvider[]> => {
+    const answer = await requestJson<{ identity_providers: IdentityProvider[] }>("/api/identity-providers", { signal });
+    return answer.identity_providers;
+  },
+  staleTime: Number.POSITIVE_INFINITY,
 });
 
 export function useSession() {

@@ -1,10 +1,10 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, Form, Input, Label, TextField } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { RequestFailed } from "../api/http";
-import { SESSION_KEY, type Session, signIn, useSession } from "../api/session";
+import { identityProvidersQuery, SESSION_KEY, type Session, signIn, useSession } from "../api/session";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { LanguageSwitch } from "../components/LanguageSwitch";
 import { Logo } from "../components/Logo";
@@ -38,6 +38,12 @@ export function SignIn() {
             {t("signIn.expired")}
           </p>
         )}
+        {search.reason && search.reason !== "expired" && (
+          <p className="message message-error" role="alert">
+            {t(PROVIDER_FAILURES[search.reason])}
+          </p>
+        )}
+        <Providers returnPath={search.return} />
         <Credentials />
         <p>
           <Link to="/patient" className="back-link">
@@ -46,6 +52,30 @@ export function SignIn() {
         </p>
         <p className="hint">{t("signIn.privacy")}</p>
       </main>
+    </div>
+  );
+}
+
+const PROVIDER_FAILURES = {
+  "provider-refused": "signIn.providerRefused",
+  "provider-unavailable": "signIn.providerUnavailable",
+  "not-allowed": "signIn.notAllowed",
+} as const;
+
+/** A plain link for each identity provider: the browser leaves for it and comes back with a session. */
+function Providers({ returnPath }: { returnPath: string | undefined }) {
+  const { t } = useTranslation();
+  const { data: providers } = useQuery(identityProvidersQuery);
+  if (!providers?.length) return null;
+  const search = returnPath ? `?return=${encodeURIComponent(safeReturnPath(returnPath, location.origin))}` : "";
+  return (
+    <div className="sign-in-providers">
+      {providers.map(({ id, name }) => (
+        <a key={id} className="button button-wide" href={`/api/oidc/${encodeURIComponent(id)}/sign-in${search}`}>
+          {t("signIn.withProvider", { name })}
+        </a>
+      ))}
+      <p className="sign-in-or">{t("signIn.or")}</p>
     </div>
   );
 }

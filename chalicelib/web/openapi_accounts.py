@@ -1,0 +1,83 @@
+"""OpenAPI of identity providers, sign-in with one, machines, sessions and accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.web.openapi_operation import operation, path_parameter
+from chalicelib.web.openapi_registry import IF_MATCH, put, read
+from chalicelib.web.schema_parts import STRING
+
+
+def paths() -> dict[str, Any]:
+    """Everything about who signs in, and how."""
+    return {**_providers(), **_sign_in()}
+
+
+def _providers() -> dict[str, Any]:
+    return {
+        "/api/identity-providers": {
+            "get": operation(
+                "listIdentityProviders",
+                "What the sign-in page offers",
+                "IdentityProviders",
+                problems=(503,),
+                is_public=True,
+            )
+        },
+        "/api/identity-providers/{provider}": {
+            "parameters": [path_parameter("provider", "Provider id: lower case letters, digits, inner hyphens")],
+            "get": read("readIdentityProvider", "An OpenID provider (operators)", "IdentityProvider"),
+            "put": put(
+                "putIdentityProvider",
+                "Register or replace an OpenID provider (operators)",
+                "IdentityProvider",
+                "IdentityProviderProperties",
+            ),
+            "delete": operation(
+                "removeIdentityProvider",
+                "Remove an OpenID provider (operators)",
+                None,
+                parameters=(IF_MATCH,),
+                problems=(400, 401, 403, 404, 412, 428, 503),
+                status=204,
+            ),
+        },
+    }
+
+
+def _query(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": STRING, "description": description}
+
+
+def _sign_in() -> dict[str, Any]:
+    parameter = path_parameter("provider", "Provider id")
+
+    def redirect(name: str, summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+        described = operation(
+            name, summary, None, parameters=parameters, problems=(400, 503), is_public=True, status=303
+        )
+        described["responses"]["303"]["headers"] = {"Location": {"schema": STRING}, "Set-Cookie": {"schema": STRING}}
+        return described
+
+    return {
+        "/api/oidc/{provider}/sign-in": {
+            "parameters": [parameter],
+            "get": redirect(
+                "beginOidcSignIn",
+                "Send a browser to a provider",
+                _query("return", "Path of this host to come back to"),
+            ),
+        },
+        "/api/oidc/{provider}/callback": {
+            "parameters": [parameter],
+            "get": redirect(
+                "finishOidcSignIn",
+                "Redirect URI: signs in and leads to the page that was asked for, or to the sign-in page with a reason",
+                _query("state", "As it was sent"),
+                _query("code", "Authorization code"),
+                _query("error", "Instead of a code (RFC 6749 4.1.2.1)"),
+                _query("iss", "Who answers (RFC 9207)"),
+            ),
+        },
+    }

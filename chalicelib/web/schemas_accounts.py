@@ -1,0 +1,73 @@
+"""JSON Schemas of identity providers, machines, sessions and accounts."""
+
+from __future__ import annotations
+
+from chalicelib.access.oidc_model import ALGORITHMS, AUTHENTICATIONS, CLAIMS, ROLES
+from chalicelib.web.schema_parts import STRING, Schema, list_of, object_of
+
+NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": 80}
+
+ROLE_RULE = object_of(
+    {
+        "facts": {
+            "type": "array",
+            "items": SHORT,
+            "minItems": 1,
+            "maxItems": 10,
+            "uniqueItems": True,
+            "description": "All of them: groups, or profession:10, expertise:..., organization:...",
+        },
+        "role": {"type": "string", "enum": sorted(role.value for role in ROLES)},
+        "hospital": {**SHORT, "description": "On whose behalf; none for gp alone"},
+    },
+    frozenset({"hospital"}),
+)
+IDENTITY_PROVIDER: dict[str, Schema] = {
+    "name": {**SHORT, "description": "Shown on the button of the sign-in page"},
+    "issuer": {**NAME, "description": "Exactly as its discovery document and ID tokens name it"},
+    "client_id": NAME,
+    "secret": {
+        **NAME,
+        "pattern": "sansfilm/oidc/",
+        "description": 'ARN or name of a secret under sansfilm/oidc/: {"client_secret"} or {"private_key", "key_id"}',
+    },
+    "claims": {"type": "string", "enum": list(CLAIMS)},
+    "rules": {
+        "type": "array",
+        "items": ROLE_RULE,
+        "maxItems": 100,
+        "description": "The first that fits decides; whom none fits is refused",
+    },
+    "authentication": {"type": "string", "enum": list(AUTHENTICATIONS)},
+    "scopes": {**NAME, "pattern": "^openid( |$)"},
+    "acr_values": {"type": "string", "maxLength": 200, "description": "Asked for and required of the ID token"},
+    "algorithms": {
+        "type": "array",
+        "items": {"type": "string", "enum": list(ALGORITHMS)},
+        "minItems": 1,
+        "maxItems": 3,
+        "uniqueItems": True,
+    },
+    "subject_claim": SHORT,
+    "name_claim": SHORT,
+    "groups_claim": {**SHORT, "description": "Dots lead into objects"},
+    "enabled": {"type": "boolean"},
+}
+_REQUIRED = {"name", "issuer", "client_id", "secret", "claims", "rules"}
+
+ACCOUNT_SCHEMAS: dict[str, Schema] = {
+    "IdentityProviders": list_of(
+        "identity_providers",
+        object_of({"id": STRING, "name": STRING, "claims": {"type": "string", "enum": list(CLAIMS)}}),
+    ),
+    "IdentityProviderProperties": object_of(IDENTITY_PROVIDER, frozenset(IDENTITY_PROVIDER) - _REQUIRED),
+    "IdentityProvider": object_of(
+        {
+            "id": STRING,
+            **IDENTITY_PROVIDER,
+            "revision": {"type": "string", "description": "Changes with every change; in quotes it is the ETag"},
+            "redirect_uri": {"type": "string", "description": "To be registered at the provider"},
+        }
+    ),
+}

@@ -1,0 +1,67 @@
+"""Builds adapters of sign-in, sessions and machines; see `wiring`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalicelib import wiring
+
+if TYPE_CHECKING:
+    from chalicelib.access.oidc_sign_in import OidcAccess
+    from chalicelib.aws.dynamodb_accounts import DynamoDBAccounts
+    from chalicelib.aws.dynamodb_identity_providers import DynamoDBIdentityProviders, DynamoDBPendingSignIns
+    from chalicelib.aws.https_provider_client import HttpsProviderClient
+
+
+@cache
+def accounts() -> DynamoDBAccounts:
+    """Users who signed in, and their sessions."""
+    from chalicelib.aws.clients import client, credentials
+    from chalicelib.aws.dynamodb_accounts import DynamoDBAccounts
+    from chalicelib.aws.dynamodb_reads import DynamoDBReads
+
+    dynamodb = client("dynamodb")
+    return DynamoDBAccounts(dynamodb, DynamoDBReads(dynamodb, credentials()), wiring.settings().registry_table)
+
+
+@cache
+def identity_providers() -> DynamoDBIdentityProviders:
+    """Registered OpenID providers."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_identity_providers import DynamoDBIdentityProviders
+
+    return DynamoDBIdentityProviders(client("dynamodb"), wiring.settings().registry_table)
+
+
+@cache
+def pending_sign_ins() -> DynamoDBPendingSignIns:
+    """Sign-ins under way at a provider."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_identity_providers import DynamoDBPendingSignIns
+
+    return DynamoDBPendingSignIns(client("dynamodb"), wiring.settings().registry_table)
+
+
+@cache
+def provider_client() -> HttpsProviderClient:
+    """Talks to OpenID providers."""
+    from chalicelib.aws.https_provider_client import HttpsProviderClient
+
+    return HttpsProviderClient(wiring.secret)
+
+
+@cache
+def oidc_access() -> OidcAccess:
+    """What signing in with a provider needs."""
+    from chalicelib.access.oidc_sign_in import OidcAccess
+
+    return OidcAccess(
+        wiring.registry(),
+        accounts(),
+        identity_providers(),
+        pending_sign_ins(),
+        provider_client(),
+        wiring.session_signer(),
+        wiring.settings().public_url,
+    )
