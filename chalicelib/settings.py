@@ -58,6 +58,7 @@ class Settings:
     """Seconds without a new instance after which a study is ready."""
     session_lifetime_s: int = 1800
     """Of a token; a browser's session that is used goes on (docs/adr/0026)."""
+    machine_token_s: int = 900
     session_renewable_s: int = 12 * 3600
     """After which everybody signs in again."""
     share_days: int = 7

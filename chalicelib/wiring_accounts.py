@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from chalicelib import wiring
 
 if TYPE_CHECKING:
+    from chalicelib.access.machines import MachineAccess
     from chalicelib.access.oidc_sign_in import OidcAccess
     from chalicelib.aws.dynamodb_accounts import DynamoDBAccounts
     from chalicelib.aws.dynamodb_identity_providers import DynamoDBIdentityProviders, DynamoDBPendingSignIns
+    from chalicelib.aws.dynamodb_machines import DynamoDBMachines
     from chalicelib.aws.https_provider_client import HttpsProviderClient
 
 
@@ -65,3 +67,20 @@ def oidc_access() -> OidcAccess:
         wiring.session_signer(),
         wiring.settings().public_url,
     )
+
+
+@cache
+def machines() -> DynamoDBMachines:
+    """Machines of hospitals."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_machines import DynamoDBMachines
+
+    return DynamoDBMachines(client("dynamodb"), wiring.settings().registry_table)
+
+
+@cache
+def machine_access() -> MachineAccess:
+    """What signing in as a machine needs."""
+    from chalicelib.access.machines import MachineAccess
+
+    return MachineAccess(wiring.registry(), machines(), wiring.code_key(), wiring.session_signer())

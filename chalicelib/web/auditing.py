@@ -30,6 +30,9 @@ LARGEST_MEMORY = 20_000
 """Accesses that a process remembers: some MB."""
 LONGEST_DETAIL, LONGEST_UID = 1000, 64
 
+_NAMED = frozenset({"ae_title", "number", "machine", "provider", "session"})
+"""Parameters of a path that an event tells."""
+
 _recorded: dict[tuple[str, ...], int] = {}
 
 
@@ -127,7 +130,7 @@ def _event(
     detail: dict[str, str | int] = {"method": request.method, "route": route}
     if refused:
         detail["status"] = status
-    detail |= {name: value[:LONGEST_DETAIL] for name, value in parameters.items() if name in ("ae_title", "number")}
+    detail |= {name: value[:LONGEST_DETAIL] for name, value in parameters.items() if name in _NAMED}
     if text := _query_text(action, request.query_params):
         detail["query"] = text[:LONGEST_DETAIL]
     return AuditEvent(

@@ -148,18 +148,23 @@ def signed_in(request: Request) -> Session:
     return with_granted_patients(session, wiring.access_grants())
 
 
-def current_session(request: Request, permission: Permission) -> Session:
+def current_session(request: Request, permission: Permission, service: str = "") -> Session:
     """The session that the authorizer admitted.
+
+    Parameters
+    ----------
+    service
+        Of `query`, `retrieve`: what a machine must have been given besides.
 
     Raises
     ------
     errors.NotAuthenticated
         If the route has no authorizer context.
     errors.NotAllowed
-        If the role lacks the permission.
+        If the role lacks the permission, or the machine the service.
     """
     session = signed_in(request)
-    if not session.may(permission):
+    if not session.may(permission) or (service and not session.serves(service)):
         raise errors.NotAllowed("Your role does not permit this.")
     return session
 

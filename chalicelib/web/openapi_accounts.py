@@ -11,7 +11,79 @@ from chalicelib.web.schema_parts import STRING
 
 def paths() -> dict[str, Any]:
     """Everything about who signs in, and how."""
-    return {**_providers(), **_sign_in()}
+    return {**_providers(), **_sign_in(), **_machines(), **_token()}
+
+
+def _machines() -> dict[str, Any]:
+    hospital = path_parameter("hospital", "Hospital id")
+    one = "/api/hospitals/{hospital}/machines/{machine}"
+    parameters = [hospital, path_parameter("machine", "Client id")]
+    return {
+        "/api/hospitals/{hospital}/machines": {
+            "parameters": [hospital],
+            "get": operation(
+                "listMachines",
+                "A hospital's machines (its PACS manager, operators)",
+                "Machines",
+                problems=(401, 403, 404, 503),
+            ),
+            "post": operation(
+                "createMachine",
+                "Register a machine; its secret is in this answer alone",
+                "MachineWithSecret",
+                body="MachineProperties",
+                problems=(400, 401, 403, 404, 409, 503),
+                status=201,
+            ),
+        },
+        one: {
+            "parameters": parameters,
+            "delete": operation(
+                "revokeMachine",
+                "Revoke a machine with its secrets and sessions",
+                None,
+                problems=(401, 403, 404, 503),
+                status=204,
+            ),
+        },
+        f"{one}/secrets": {
+            "parameters": parameters,
+            "post": operation(
+                "rotateMachineSecret",
+                "Give a machine a new secret; the one before stays good for a while",
+                "MachineWithSecret",
+                body="MachineRotation",
+                problems=(400, 401, 403, 404, 409, 503),
+                status=201,
+            ),
+        },
+    }
+
+
+def _token() -> dict[str, Any]:
+    described = operation(
+        "createMachineToken",
+        "A short-lived bearer token for a machine (RFC 6749 4.4)",
+        "TokenAnswer",
+        problems=(429, 503),
+        is_public=True,
+    )
+    form = {
+        "type": "object",
+        "properties": {
+            "grant_type": {"type": "string", "enum": ["client_credentials"]},
+            "scope": {"type": "string", "description": "Of store, query, retrieve; by default all that it has"},
+            "client_id": STRING,
+            "client_secret": {"type": "string", "description": "Unless it is in the Authorization header (Basic)"},
+        },
+        "required": ["grant_type"],
+    }
+    described["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}}
+    refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/TokenRefusal"}}}
+    described["responses"]["400"] = {"description": "The request is not one that can be granted", "content": refusal}
+    described["responses"]["401"] = {"description": "Client or secret is wrong", "content": refusal}
+    described["responses"]["415"] = {"description": "The body is not a form"}
+    return {"/api/oauth2/token": {"post": described}}
 
 
 def _providers() -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _answer(level: Level, study: str = "", series: str = "") -> Response:
 
 
 def _read(request: Any) -> tuple[Scope, dict[str, list[str]], Representation]:
-    scope = current_session(request, Permission.READ_IMAGES).scope
+    scope = current_session(request, Permission.READ_IMAGES, "query").scope
     query = query_multi(request)
     representation = choose(accepted(accept_header(request), query), OFFERS)
     if "hospital" in query:

@@ -47,7 +47,7 @@ class RangeNotSatisfiable(Exception):
 
 def scope_of(request: Request) -> Scope:
     """What the caller may see, within the hospital that `hospital` names. Raises as `web.http.current_session`."""
-    scope = current_session(request, Permission.READ_IMAGES).scope
+    scope = current_session(request, Permission.READ_IMAGES, "retrieve").scope
     hospital = query_value(request, "hospital")
     return scope.within(hospital) if hospital else scope
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.access.oidc_model import ALGORITHMS, AUTHENTICATIONS, CLAIMS, ROLES
-from chalicelib.web.schema_parts import STRING, Schema, list_of, object_of
+from chalicelib.web.schema_parts import STRING, TIME, Schema, list_of, object_of
 
 NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": 80}
@@ -56,7 +56,62 @@ IDENTITY_PROVIDER: dict[str, Schema] = {
 }
 _REQUIRED = {"name", "issuer", "client_id", "secret", "claims", "rules"}
 
+SERVICES: Schema = {
+    "type": "array",
+    "items": {"type": "string", "enum": ["store", "query", "retrieve"]},
+    "minItems": 1,
+    "uniqueItems": True,
+    "description": "STOW-RS, QIDO-RS, WADO-RS",
+}
+MACHINE: dict[str, Schema] = {
+    "client_id": STRING,
+    "name": NAME,
+    "services": SERVICES,
+    "created_at": TIME,
+    "secrets": {
+        "type": "array",
+        "items": object_of({"created_at": TIME, "expires_at": {"oneOf": [TIME, {"type": "null"}]}}),
+        "description": "Those that are good now; two during a rotation",
+    },
+}
+MACHINE_WITH_SECRET = object_of({**MACHINE, "client_secret": {"type": "string", "description": "Shown once"}})
+
 ACCOUNT_SCHEMAS: dict[str, Schema] = {
+    "Machines": list_of("machines", object_of(MACHINE)),
+    "MachineProperties": object_of({"name": NAME, "services": SERVICES}),
+    "MachineWithSecret": MACHINE_WITH_SECRET,
+    "MachineRotation": object_of(
+        {
+            "previous_valid_s": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 30 * 86_400,
+                "description": "How long the secret before stays good; by default seven days",
+            }
+        },
+        frozenset({"previous_valid_s"}),
+    ),
+    "TokenAnswer": object_of(
+        {
+            "access_token": STRING,
+            "token_type": {"type": "string", "enum": ["Bearer"]},
+            "expires_in": {"type": "integer", "minimum": 1},
+            "scope": STRING,
+        }
+    ),
+    "TokenRefusal": object_of(
+        {
+            "error": {
+                "type": "string",
+                "enum": [
+                    "invalid_request",
+                    "invalid_client",
+                    "invalid_scope",
+                    "unsupported_grant_type",
+                ],
+            }
+        }
+    ),
     "IdentityProviders": list_of(
         "identity_providers",
         object_of({"id": STRING, "name": STRING, "claims": {"type": "string", "enum": list(CLAIMS)}}),

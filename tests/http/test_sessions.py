@@ -35,7 +35,7 @@ CAPABILITIES = {
 PATIENTS = {("POST", "/api/patient-session"), ("POST", "/api/patient-session/one-time-password")}
 PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES | PATIENTS
 PUBLIC |= {("POST", "/api/share-preview"), ("POST", "/api/share-session")}
-PUBLIC |= {("GET", "/api/identity-providers"), ("GET", "/api/oidc/{provider}/sign-in"),
+PUBLIC |= {("POST", "/api/oauth2/token"), ("GET", "/api/identity-providers"), ("GET", "/api/oidc/{provider}/sign-in"),
            ("GET", "/api/oidc/{provider}/callback")}  # fmt: skip
 JSON = {"Content-Type": "application/json"}
 
@@ -59,7 +59,7 @@ def test_signs_in_with_a_cookie_that_the_authorizer_admits(http: HttpClient, use
     answer = post_session(http, "radiologue ", "bon mot de passe")
     assert answer.status_code == 200
     assert answer.json_body["hospital"] == {"id": "nord", "name": "Hôpital nord"}
-    assert answer.json_body["permissions"] == ["read-images", "share"]
+    assert answer.json_body["permissions"] == ["mark-documents", "read-images", "share"]
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-sansfilm=")
     for attribute in ("HttpOnly", "Secure", "SameSite=Strict", "Path=/"):

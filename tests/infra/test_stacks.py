@@ -325,7 +325,7 @@ def test_the_api_takes_every_type_as_binary_and_each_route_but_the_public_ones_h
     sign_in = {("post", f"/api/{path}") for path in ("session", "patient-session", "patient-session/one-time-password")}
     links = {("post", "/api/share-preview"), ("post", "/api/share-session")}
     sign_in |= {("get", f"/api/oidc/{{provider}}/{step}") for step in ("sign-in", "callback")}
-    sign_in |= {("get", "/api/identity-providers")}
+    sign_in |= {("get", "/api/identity-providers"), ("post", "/api/oauth2/token")}
     assert public == sign_in | {("get", "/api/healthz")} | links | capabilities | described
 
 

@@ -19,9 +19,10 @@ BOUNDARY = "a-boundary"
 RETRIEVE_URL, FAILED, REFERENCED, OTHER = "00081190", "00081198", "00081199", "0008119A"
 
 
-def token(role: Role = Role.GATEWAY, hospital: str = "nord") -> str:
+def token(role: Role = Role.GATEWAY, hospital: str = "nord", services: tuple[str, ...] | None = None) -> str:
     """A bearer token, as the platform's token command issues it."""
-    identity = Identity("gateway", "Gateway", role, hospital, Scope(hospitals=(hospital,) if hospital else ()))
+    scope = Scope(hospitals=(hospital,) if hospital else ())
+    identity = Identity("gateway", "Gateway", role, hospital, scope, services=services)
     return issue_session(
         wiring.registry(), wiring.session_signer(), identity, issuer=wiring.settings().public_url, lifetime_s=600
     )[0]

@@ -185,8 +185,11 @@ def test_only_those_who_may_store_do_and_in_their_own_hospital(ingest: Ingest) -
     assert post(ingest, body, Authorization=f"Basic {token()}").status_code == 401
     for role in (Role.RADIOLOGIST, Role.GP, Role.OPERATOR, Role.FINANCE):
         assert post(ingest, body, Authorization=f"Bearer {token(role)}").status_code == 403
+    reads = token(services=("query", "retrieve"))
+    assert post(ingest, body, Authorization=f"Bearer {reads}").status_code == 403
     assert not ingest.objects("archive/")
-    assert post(ingest, body, Authorization=f"Bearer {token(hospital='sud')}").status_code == 200
+    stores = token(hospital="sud", services=("store",))
+    assert post(ingest, body, Authorization=f"Bearer {stores}").status_code == 200
     assert [key.split("/")[1] for key in ingest.objects("archive/")] == ["sud"]
 
 
