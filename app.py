@@ -7,6 +7,7 @@ from chalice.app import Chalice
 from chalicelib.web import (
     access_grants,
     audit,
+    audit_state,
     auditing,
     authorizer,
     capabilities,
@@ -60,6 +61,7 @@ for area in (
     invoices,
     ledger,
     audit,
+    audit_state,
     operations,
     openapi,
     qido_rs,

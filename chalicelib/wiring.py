@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_audit_blocks import DynamoDBAuditBlocks
     from chalicelib.aws.dynamodb_audit_reader import DynamoDBAuditReader
     from chalicelib.aws.dynamodb_audit_trail import DynamoDBAuditTrail
+    from chalicelib.aws.dynamodb_audit_verifications import DynamoDBAuditVerifications
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
     from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts, DynamoDBInvoices
@@ -257,6 +258,15 @@ def audit_blocks() -> DynamoDBAuditBlocks:
 
     objects = S3ObjectStore(client("s3"), settings().audit_bucket)
     return DynamoDBAuditBlocks(client("dynamodb"), settings().audit_table, objects)
+
+
+@cache
+def audit_verifications() -> DynamoDBAuditVerifications:
+    """The last verification of each chain of the audit trail."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_audit_verifications import DynamoDBAuditVerifications
+
+    return DynamoDBAuditVerifications(client("dynamodb"), settings().audit_table)
 
 
 @cache

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 LARGEST_MEMORY = 10_000
 LONGEST_QUERY = 1000
+LONGEST_ID = 64
+STUDY_INSTANCE_UID = "0020000D"
+_NOT_ONE = set("*?\\")
+"""What makes a matching key more than one value (PS3.4 C.2.2.2.2, C.2.2.2.4)."""
 
 
 def caller_of(association: IncomingAssociation) -> Who:
@@ -38,6 +42,14 @@ def caller_of(association: IncomingAssociation) -> Who:
         association.correlation_id,
         str(association.requestor.address or ""),
     )
+
+
+def _only(conditions: Sequence[Condition], tag: str) -> str:
+    """The value of a key that names exactly one: what a search is found by, beside user and period."""
+    texts = [condition.text for condition in conditions if condition.tag == tag and len(condition.path) == 1]
+    if len(texts) != 1 or len(texts[0]) > LONGEST_ID or _NOT_ONE & set(texts[0]):
+        return ""
+    return texts[0]
 
 
 class Trail:
@@ -61,7 +73,17 @@ class Trail:
         """
         keys = "&".join(f"{condition.tag}={condition.text}" for condition in conditions)
         detail = {"protocol": "C-FIND", "level": level, "query": keys[:LONGEST_QUERY]}
-        self._trail.record(event_now(Action.SEARCH, who, hospital=who.hospital, detail=detail))
+        named = {tag: _only(conditions, tag) for tag in (PATIENT_ID, ISSUER_OF_PATIENT_ID, STUDY_INSTANCE_UID)}
+        patient_id = named[PATIENT_ID]
+        event = event_now(
+            Action.SEARCH,
+            who,
+            hospital=who.hospital,
+            patient=PatientRef(who.hospital, patient_id, named[ISSUER_OF_PATIENT_ID]) if patient_id else None,
+            study_instance_uid=named[STUDY_INSTANCE_UID],
+            detail=detail,
+        )
+        self._trail.record(event)
 
     def sent(self, action: Action, who: Who, studies: Sequence[StudyRecord], destination: str = "") -> None:
         """Studies that are about to be sent. Raises as `searched`."""

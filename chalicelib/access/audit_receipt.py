@@ -81,7 +81,7 @@ def problems_of_receipt(made: Mapping[str, Any], anchor: bytes | None = None) ->
 
 def _block_of(store: BlockStore, chain: str, leaf: Leaf) -> tuple[Block, list[Leaf]] | None:
     """The block that holds a leaf, looked for from the first that was sealed after the event's time."""
-    first = _first_sealed_after(store, chain, leaf.filed_ms - CLOCKS_DIFFER_MS)
+    first = first_sealed_after(store, chain, leaf.filed_ms - CLOCKS_DIFFER_MS)
     for block in islice(store.blocks(chain, first - 1), SEARCHED_BLOCKS):
         leaves = store.leaves(block)
         if leaf in leaves:
@@ -89,7 +89,8 @@ def _block_of(store: BlockStore, chain: str, leaf: Leaf) -> tuple[Block, list[Le
     return None
 
 
-def _first_sealed_after(store: BlockStore, chain: str, when_ms: int) -> int:
+def first_sealed_after(store: BlockStore, chain: str, when_ms: int) -> int:
+    """Seq of the first block that was not sealed before a time; one behind the head if all were."""
     low, high = 1, store.head(chain).seq + 1
     while low < high:
         middle = (low + high) // 2

@@ -1,6 +1,7 @@
 """Verification of audit trails: `python -m chalicelib.access.verify_audit --help`.
 
-Online it reads the table and the bucket of blocks and anchors; offline an export, and anchors that were kept apart.
+Online it reads the table and the bucket of blocks and anchors, since the last verified anchor or, with --full, all of
+it; offline an export, and anchors that were kept apart.
 An event that was changed, removed, inserted or moved is named. Whoever may write table and bucket cannot hide that
 from an anchor, which nobody can change.
 """
@@ -11,139 +12,16 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from chalicelib.access import merkle
-from chalicelib.access.audit import REGION, canonical, entry_of, from_json
-from chalicelib.access.audit_blocks import FIRST_PREVIOUS_HASH, MOST_EVENTS, Block, BlockStore, Leaf
+from chalicelib.access.audit import REGION, canonical
+from chalicelib.access.audit_blocks import Block, BlockStore, Leaf
 from chalicelib.access.audit_receipt import problems_of_receipt
 from chalicelib.access.audit_search import DAY_MS
+from chalicelib.access.audit_verification import Content, Start, contents, problems, problems_of_blocks, start_at
 
-Content = tuple[Block, list[Leaf], Mapping[str, str]]
-"""A block, its leaves, and the stored JSON of its events by key."""
 YEAR_MS = 365.25 * DAY_MS
-
-
-def contents(store: BlockStore, chain: str) -> Iterator[Content]:
-    """Every block of a chain."""
-    for block in store.blocks(chain):
-        leaves = store.leaves(block)
-        yield block, leaves, store.events(chain, leaves)
-
-
-def problems_of_blocks(
-    blocks: Iterable[Content],
-    chain: str,
-    anchors: Mapping[int, str],
-    forgotten_before_ms: float = 0,
-    seen: Callable[[Leaf], None] = lambda leaf: None,
-) -> Iterator[str]:
-    """What is wrong with blocks.
-
-    Parameters
-    ----------
-    anchors
-        Hashes of blocks by seq that are known from elsewhere.
-    forgotten_before_ms
-        Events filed before may be gone: their time is over.
-    seen
-        Told every leaf.
-    """
-    seq, previous, sealed_at_ms = 0, FIRST_PREVIOUS_HASH, 0
-    for block, leaves, events in blocks:
-        if (block.seq, block.chain) != (seq + 1, chain):
-            yield f"block {seq + 1} is missing: block {block.seq} follows block {seq}"
-        if block.previous_hash != previous:
-            yield f"block {block.seq} does not follow the block before it"
-        if block.sealed_at_ms < sealed_at_ms:
-            yield f"block {block.seq} was sealed before the block before it"
-        if anchors.get(block.seq, block.hash) != block.hash:
-            yield f"block {block.seq} is not the one that was anchored"
-        yield from _problems_of_leaves(block, leaves)
-        for leaf in leaves:
-            seen(leaf)
-            body = events.get(leaf.key)
-            if body is None and leaf.filed_ms >= forgotten_before_ms:
-                yield f"event {leaf.key} of block {block.seq} was removed"
-            elif body is not None and _leaf_hash(body) != leaf.hash:
-                yield f"event {leaf.key} of block {block.seq} was changed"
-        seq, previous, sealed_at_ms = block.seq, block.hash, block.sealed_at_ms
-    for known in sorted(anchors):
-        if known > seq:
-            yield f"block {known} was anchored and is gone"
-
-
-def _problems_of_leaves(block: Block, leaves: Sequence[Leaf]) -> Iterator[str]:
-    if merkle.root([leaf.hash for leaf in leaves]) != block.root or len(leaves) != block.count:
-        yield f"the leaves of block {block.seq} were changed, removed or reordered"
-    if list(leaves) != sorted(set(leaves)):
-        yield f"the leaves of block {block.seq} are not in order"
-
-
-def _leaf_hash(body: str) -> str:
-    try:
-        return merkle.leaf_hash(entry_of(from_json(json.loads(body))))
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def problems(store: BlockStore, chain: str, forgotten_before_ms: float = 0) -> Iterator[str]:
-    """What is wrong with a chain: its blocks, its head, its anchors, events that no block and no marker knows."""
-    head = store.head(chain)
-    keys: set[str] = set()
-    days: set[str] = set()
-
-    def seen(leaf: Leaf) -> None:
-        if leaf.key in keys:
-            repeated.append(leaf.key)
-        keys.add(leaf.key)
-        days.add(_day(leaf.filed_ms))
-
-    repeated: list[str] = []
-    first = store.block(chain, 1)
-    anchored = dict(_anchored(store, chain, first.sealed_at_ms)) if first else {}
-    last = Block("", 0, "", "", 0, 0)
-
-    def noted() -> Iterator[Content]:
-        nonlocal last
-        for content in contents(store, chain):
-            last = content[0]
-            yield content
-
-    yield from problems_of_blocks(noted(), chain, anchored, forgotten_before_ms, seen)
-    yield from (f"event {key} is in two blocks" for key in repeated)
-    if head.seq and (last.seq < head.seq or (last.seq == head.seq and last.hash != head.hash)):
-        yield f"the head names block {head.seq}, which is not the last block"
-    for day in _all_days(days):
-        # Markers are read after events: what was recorded meanwhile is no surprise.
-        unknown = {key for key in store.event_keys(chain, day) if key not in keys}
-        if unknown:
-            unknown -= {leaf.key for leaf in store.unsealed(chain, 100 * MOST_EVENTS)}
-            unknown -= {leaf.key for block in store.blocks(chain, last.seq) for leaf in store.leaves(block)}
-        yield from (f"event {key} was inserted: no block has it" for key in sorted(unknown))
-
-
-def _all_days(days: set[str]) -> list[str]:
-    """Days between the first and now."""
-    if not days:
-        return []
-    first = datetime.fromisoformat(min(days)).replace(tzinfo=UTC)
-    last = max(datetime.now(UTC), datetime.fromisoformat(max(days)).replace(tzinfo=UTC))
-    return [(first + timedelta(days=n)).strftime("%Y-%m-%d") for n in range((last - first).days + 1)]
-
-
-def _day(when_ms: int) -> str:
-    return datetime.fromtimestamp(when_ms / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _anchored(store: BlockStore, chain: str, since_ms: int) -> Iterator[tuple[int, str]]:
-    for day in _all_days({_day(since_ms - DAY_MS)}):
-        content = store.anchor(day)
-        head = json.loads(content)["chains"].get(chain) if content else None
-        if head:
-            yield head["seq"], head["hash"]
 
 
 def export(store: BlockStore, chain: str) -> Iterator[str]:
@@ -176,6 +54,7 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(prog="python -m chalicelib.access.verify_audit", description=main.__doc__)
     parser.add_argument("--hospital", help=f"only this hospital's trail ({REGION}: what is about none)")
+    parser.add_argument("--full", action="store_true", help="read all of it, not only what came since the last anchor")
     parser.add_argument("--export", action="store_true", help="print the hospital's trail instead of verifying it")
     parser.add_argument("--file", type=Path, help="verify this export, offline")
     parser.add_argument("--receipt", type=Path, help="verify this receipt, offline")
@@ -200,9 +79,17 @@ def main() -> int:
         return 0
     everyone = [hospital.hospital_id for hospital in wiring.registry().hospitals()] if not arguments.hospital else []
     chains = [arguments.hospital] if arguments.hospital else [*everyone, REGION]
-    return max(
-        _report(f"{chain}, head {store.head(chain).seq}", problems(store, chain, _forgotten_before_ms()))
-        for chain in chains
+    return max(_verify(store, chain, is_full=arguments.full) for chain in chains)
+
+
+def _verify(store: BlockStore, chain: str, *, is_full: bool) -> int:
+    from chalicelib import wiring
+
+    last = None if is_full else wiring.audit_verifications().last(chain)
+    start = start_at(store, chain, last.anchor_day) if last else Start()
+    since = f", from block {start.seq} (anchor of {start.day})" if start.day else ""
+    return _report(
+        f"{chain}, head {store.head(chain).seq}{since}", problems(store, chain, _forgotten_before_ms(), start)
     )
 
 

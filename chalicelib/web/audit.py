@@ -15,10 +15,11 @@ from chalicelib import errors, wiring
 from chalicelib.access.audit import REGION, AuditEvent
 from chalicelib.access.audit_fhir import to_bundle
 from chalicelib.access.audit_receipt import receipt
-from chalicelib.access.audit_search import DAY_MS, LONGEST_PERIOD_DAYS, AuditQuery, key_of, shown, to_csv
+from chalicelib.access.audit_search import DAY_MS, LONGEST_PERIOD_DAYS, AuditQuery, key_of, to_csv
 from chalicelib.access.model import Permission, Role, Session
 from chalicelib.archive.confidentiality import Mark
 from chalicelib.archive.scope import PatientRef
+from chalicelib.web.audit_answers import events_answer
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import (
     BUFFERED_BODY_LIMIT_BYTES,
@@ -62,23 +63,36 @@ def search_audit_events() -> Response:
     if _format(request) == FHIR:
         body = json.dumps(to_bundle(events, _next_url(request, before)), ensure_ascii=False).encode("utf-8", "replace")
         return gzipped(respond(body, FHIR, headers=NOT_STORED), request)
-    return gzipped(respond_json({"events": [shown(e) for e in events], "before": before}, 200, NOT_STORED), request)
+    return gzipped(respond_json(events_answer(events, before, session), 200, NOT_STORED), request)
 
 
 @routes.route("/api/my/audit-events", methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def read_my_audit_events() -> Response:
-    """Who looked at the patient's own exams, newest first, at most 200."""
+    """Who looked at the patient's own exams, newest first, a page of them."""
     request = routes.current_request
     session = current_session(request, Permission.MANAGE_GRANTS)
+    before = _before(request)
+    events: list[AuditEvent] = []
+    while len(events) < PAGE:
+        # What is kept back must not show in the length of a page either.
+        page = _of_patients(session, before)
+        events += _announced(session, page)
+        if len(page) < PAGE:
+            break
+        before = key_of(page[-1])
+    events = events[:PAGE]
+    last = key_of(events[-1]) if len(events) == PAGE else None
+    return gzipped(respond_json(events_answer(events, last, session, to_patient=True), 200, NOT_STORED), request)
+
+
+def _of_patients(session: Session, before: str) -> list[AuditEvent]:
+    """A page of the events of a session's patients, newest first."""
     now_ms = int(time.time() * 1000) + 1
-    reader = wiring.audit_reader()
     found: list[AuditEvent] = []
     for patient in session.scope.patients:
-        found += reader.search(AuditQuery(0, now_ms, patient.hospital, patient), 2 * PAGE)
-    events = _announced(session, sorted(found, key=key_of, reverse=True)[: 2 * PAGE])
-    answer = {"events": [shown(event, to_patient=True) for event in events], "before": None}
-    return gzipped(respond_json(answer, 200, NOT_STORED), request)
+        found += wiring.audit_reader().search(AuditQuery(0, now_ms, patient.hospital, patient), PAGE, before)
+    return sorted(found, key=key_of, reverse=True)[:PAGE]
 
 
 @routes.route("/api/audit-events/{event}/receipt", methods=["GET"], authorizer=sessions_authorizer)

@@ -26,7 +26,12 @@ _BY_ACTION: dict[Action, tuple[str, ...]] = {
     ),
     Action.READ_LEDGER: ("/api/ledger", "/api/statement", "/api/invoices"),
     Action.EXPORT: ("/api/invoices/{number}/{document}",),
-    Action.READ_AUDIT: ("/api/audit-events", "/api/my/audit-events", "/api/audit-events/{event}/receipt"),
+    Action.READ_AUDIT: (
+        "/api/audit-events",
+        "/api/my/audit-events",
+        "/api/audit-events/{event}/receipt",
+        "/api/audit-state",
+    ),
     Action.READ_REGISTRY: (
         "/api/operations/rejections",
         "/api/operations/conflicts",

@@ -16,10 +16,12 @@ from chalice.app import Request, Response
 
 from chalicelib import errors, wiring
 from chalicelib.access.audit import Action, AuditEvent, Outcome, Who, event_now, who_of
+from chalicelib.access.audit_basis import basis_of
 from chalicelib.access.model import Session
 from chalicelib.archive.scope import PatientRef
 from chalicelib.archive.visible import ISSUER_OF_PATIENT_ID, PATIENT_ID, visible_study
 from chalicelib.web.audit_rules import RULES, TELLS_ITSELF
+from chalicelib.web.audit_searches import subject_of_search
 from chalicelib.web.capabilities import ANYTHING_ELSE
 from chalicelib.web.dicomweb_operations import BASE, matching
 from chalicelib.web.http import client_address, path_value, problem, query_multi, signed_in
@@ -32,6 +34,9 @@ LONGEST_DETAIL, LONGEST_UID = 1000, 64
 
 _NAMED = frozenset({"ae_title", "number", "machine", "provider", "session"})
 """Parameters of a path that an event tells."""
+
+EXPORTED = ("text/csv", "application/fhir+json")
+"""The trail in these forms is made to leave the archive."""
 
 _recorded: dict[tuple[str, ...], int] = {}
 
@@ -49,6 +54,8 @@ def record_access(request: Request, next_handler: Callable[[Request], Response])
     action = _action(request.method, route, response.status_code)
     if action is None:
         return response
+    if action is Action.READ_AUDIT and str(response.headers.get("Content-Type", "")).startswith(EXPORTED):
+        action = Action.EXPORT
     key = _key(request, admitted, action, route, parameters.get("study", ""))
     if _recorded.get(key) == int(time.time()) // WINDOW_S:
         return response
@@ -125,11 +132,15 @@ def _event(
     named = (query.get("hospital") or [""])[0] or parameters.get("hospital", "")
     refused = action is Action.ACCESS_REFUSED
     hospital, patient = ("", None) if refused else _subject_of(session, study, named)
+    if action is Action.SEARCH:
+        hospital, patient, study = subject_of_search(request, session, hospital, _subject_of)
     if action is Action.CONTACT_CHANGED:
         patient = PatientRef(hospital, parameters.get("patient", ""))
     detail: dict[str, str | int] = {"method": request.method, "route": route}
     if refused:
         detail["status"] = status
+    if not refused and (study or action is Action.SEARCH):
+        detail |= {"basis": basis} if (basis := basis_of(session, hospital, patient, study)) else {}
     detail |= {name: value[:LONGEST_DETAIL] for name, value in parameters.items() if name in _NAMED}
     if text := _query_text(action, request.query_params):
         detail["query"] = text[:LONGEST_DETAIL]

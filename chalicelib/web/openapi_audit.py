@@ -47,7 +47,21 @@ def paths() -> dict[str, Any]:
         "/api/my/audit-events": {
             "get": operation(
                 "readMyAuditEvents", "Who looked at the patient's own exams, newest first", "AuditEvents",
-                problems=(401, 403, 503),
+                parameters=tuple(each for each in SEARCHED if each["name"] == "before"), problems=(400, 401, 403, 503),
+            ),
+        },
+        "/api/audit-state": {
+            "get": operation(
+                "readAuditState", "How far a trail is sealed, anchored and verified", "AuditState",
+                parameters=(_query("hospital", "Hospital id, or _region; by default the session's own"),),
+                problems=(400, 401, 403, 503),
+            ),
+        },
+        "/api/audit-anchors/{day}": {
+            "parameters": [path_parameter("day", "Day, UTC, YYYY-MM-DD")],
+            "get": operation(
+                "readAuditAnchor", "Heads of all chains on a day, as anchored", "AuditAnchor",
+                problems=(400, 401, 403, 404, 503),
             ),
         },
         "/api/audit-events/{event}/receipt": {

@@ -17,6 +17,7 @@ from chalicelib.dicom import xml_model
 from chalicelib.dicom.json_text import encoded
 from chalicelib.dicom.media_types import DICOM_JSON, Representation, accepted, choose
 from chalicelib.errors import TooMuch
+from chalicelib.web.audit_searches import note_found
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import (
     BUFFERED_BODY_LIMIT_BYTES,
@@ -59,6 +60,7 @@ def _read(request: Any) -> tuple[Scope, dict[str, list[str]], Representation]:
 
 def _found(request: Any, result: SearchResult, parsed: SearchRequest, representation: Representation) -> Response:
     """The matches as the caller wants them; 204 when there are none (PS3.18 table 10.6.3-1)."""
+    note_found(request, result.matches)
     headers = {"Cache-Control": "private, no-store"}
     if result.is_complete and (result.matches or not parsed.offset):
         headers["X-Total-Count"] = str(parsed.offset + len(result.matches))

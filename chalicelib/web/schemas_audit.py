@@ -44,9 +44,50 @@ BLOCK = object_of(
         "sealed_at_ms": COUNT,
     }
 )
+STUDY = object_of(
+    {
+        "hospital": STRING,
+        "study_instance_uid": STRING,
+        "study_date": STRING,
+        "description": STRING,
+        "modalities": {"type": "array", "items": STRING},
+    }
+)
 AUDIT_SCHEMAS: dict[str, Schema] = {
     "AuditEvents": list_of(
-        "events", EVENT, before={"type": ["string", "null"], "description": "Parameter for the next page"}
+        "events",
+        EVENT,
+        before={"type": ["string", "null"], "description": "Parameter for the next page"},
+        hospitals={"type": "object", "description": "Names by id", "additionalProperties": STRING},
+        studies={"type": "array", "items": STUDY, "description": "Exams that a patient's own events name"},
+    ),
+    "AuditState": object_of(
+        {
+            "chain": STRING,
+            "blocks": COUNT,
+            "sealed_at": {"oneOf": [TIME, {"type": "null"}]},
+            "anchored_day": {"oneOf": [STRING, {"type": "null"}], "description": "Of the newest anchor of a week"},
+            "verified": {
+                "oneOf": [
+                    object_of(
+                        {
+                            "at": TIME,
+                            "from_block": COUNT,
+                            "blocks": COUNT,
+                            "problems": {"type": "array", "items": STRING, "description": "The first twenty"},
+                        }
+                    ),
+                    {"type": "null"},
+                ]
+            },
+        }
+    ),
+    "AuditAnchor": object_of(
+        {
+            "day": STRING,
+            "made_at_ms": COUNT,
+            "chains": {"type": "object", "additionalProperties": object_of({"seq": COUNT, "hash": HASH})},
+        }
     ),
     "AuditReceipt": object_of(
         {

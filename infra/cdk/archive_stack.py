@@ -185,6 +185,12 @@ class ArchiveStack(Stack):
         grants.seal_audit_trail(made.role, self.storage)
         often = events.Schedule.rate(Duration.minutes(5))
         events.Rule(self, "SealOften", schedule=often, targets=[targets.LambdaFunction(made.function)])
+        # After midnight's anchor, so that the day before is read whole.
+        nightly = events.Schedule.cron(hour="1", minute="30")
+        verify = targets.LambdaFunction(
+            made.function, event=events.RuleTargetInput.from_object({"verify": "new"}), retry_attempts=0
+        )
+        events.Rule(self, "VerifyNightly", schedule=nightly, targets=[verify])
         return made
 
     def _api(self) -> DicomWebApi:

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from chalicelib.access import audit_blocks, verify_audit
 from chalicelib.access.audit import Action, AuditEvent, Who
 from chalicelib.access.audit_blocks import FIRST_PREVIOUS_HASH, Block, Leaf, anchor_of
 from chalicelib.access.audit_receipt import problems_of_receipt, receipt
-from chalicelib.access.audit_search import key_of
+from chalicelib.access.audit_search import DAY_MS, key_of
+from chalicelib.access.audit_verification import verify
 from chalicelib.access.model import Hospital
 from chalicelib.archive.scope import PatientRef
 from chalicelib.aws.dynamodb_audit_trail import day_of, partition, shard_of
 from chalicelib.aws.dynamodb_items import to_item
-from chalicelib.errors import NotReady
+from chalicelib.errors import NotReady, Unavailable
+from chalicelib.functions import seal_audit_trail
 from tests.emulator import Cloud
 
 NOW_MS = int(time.time() * 1000) - 60_000
@@ -176,3 +179,39 @@ def test_a_block_says_what_its_hash_is_of() -> None:
     block = Block("nord", 1, FIRST_PREVIOUS_HASH, "0" * 64, 1, 5)
     assert Block(**block.to_json()).hash == block.hash
     assert Leaf("0000000000007#ab", "").filed_ms == 7
+
+
+def test_verification_goes_on_from_the_last_verified_anchor(chain: Cloud) -> None:
+    """Of four days it reads the last ones; what happens to older ones is found by reading everything."""
+    store, known = wiring.audit_blocks(), wiring.audit_verifications()
+    later_ms = NOW_MS + 3 * DAY_MS
+    first = verify(store, known, "nord", NOW_MS + 1, 0, is_full=False)
+    assert (first.from_block, first.blocks, first.problems, first.anchor_day) == (1, 2, (), day_of(NOW_MS))
+    assert known.last("nord") == first
+    wiring.audit_trail().record(replace(event(0), when_ms=later_ms))
+    audit_blocks.seal(store, "nord", later_ms)
+    store.put_anchor(day_of(later_ms), anchor_of(store, ["nord"], day_of(later_ms), later_ms))
+    second = verify(store, known, "nord", later_ms, 0, is_full=False)
+    assert (second.from_block, second.blocks, second.problems, second.anchor_day) == (1, 3, (), day_of(later_ms))
+    third = verify(store, known, "nord", later_ms, 0, is_full=False)
+    assert (third.from_block, third.problems) == (3, ())
+
+    change_event(chain, 2)
+    assert verify(store, known, "nord", later_ms, 0, is_full=False).problems == ()
+    full = verify(store, known, "nord", later_ms, 0, is_full=True)
+    assert "of block 1 was changed" in full.problems[0]
+    assert full.anchor_day == day_of(later_ms)
+
+
+def test_what_happens_behind_the_anchor_is_found_and_found_again(chain: Cloud) -> None:
+    store, known = wiring.audit_blocks(), wiring.audit_verifications()
+    verify(store, known, "nord", NOW_MS + 1, 0, is_full=False)
+    wiring.audit_trail().record(event(7))
+    seal()
+    remove_event(chain, 7)
+    for _ in range(2):
+        found = verify(store, known, "nord", NOW_MS + 2, 0, is_full=False)
+        assert ["of block 3 was removed" in text for text in found.problems] == [True]
+    wiring.registry().put_hospital(Hospital("nord", "Nord"))
+    with pytest.raises(Unavailable):
+        seal_audit_trail.handler({"verify": "new"}, None)
