@@ -93,6 +93,16 @@ const accessRoute = createRoute({
   path: "/access",
   component: lazyRouteComponent(() => import("./pages/Access"), "AccessPage"),
 });
+const trailRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/trail",
+  component: lazyRouteComponent(() => import("./pages/Trail"), "TrailPage"),
+});
+const ownTrailRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/who-looked",
+  component: lazyRouteComponent(() => import("./pages/OwnTrail"), "OwnTrailPage"),
+});
 const operationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/operations",
@@ -113,6 +123,8 @@ const routeTree = rootRoute.addChildren([
     operationsRoute,
     deskRoute,
     accessRoute,
+    trailRoute,
+    ownTrailRoute,
   ]),
 ]);
 

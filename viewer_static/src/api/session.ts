@@ -10,6 +10,7 @@ export type Permission =
   | "present-codes"
   | "manage-grants"
   | "mark-documents"
+  | "read-audit"
   | "operate"
   | "manage-accounts"
   | "share";

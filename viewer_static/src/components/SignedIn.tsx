@@ -14,8 +14,10 @@ const SECTIONS = [
   { to: "/shares", label: "navigation.shares", permission: "share" },
   { to: "/access", label: "navigation.presentCode", permission: "present-codes" },
   { to: "/access", label: "navigation.ownAccess", permission: "manage-grants" },
+  { to: "/who-looked", label: "navigation.ownTrail", permission: "manage-grants" },
   { to: "/desk", label: "navigation.desk", permission: "hand-over-codes" },
   { to: "/ledger", label: "navigation.ledger", permission: "read-ledger" },
+  { to: "/trail", label: "navigation.trail", permission: "read-audit" },
   { to: "/operations", label: "navigation.operations", permission: "operate" },
 ] as const satisfies readonly { to: string; label: string; permission: Permission }[];
 

@@ -12,6 +12,7 @@ export function Home() {
   if (permissions.includes("hand-over-codes")) return <Navigate to="/desk" replace />;
   if (permissions.includes("operate")) return <Navigate to="/operations" replace />;
   if (permissions.includes("read-ledger")) return <Navigate to="/ledger" replace />;
+  if (permissions.includes("read-audit")) return <Navigate to="/trail" replace />;
   return (
     <Page title={t("nothing.title")}>
       <p>{t("nothing.text")}</p>
