@@ -6,6 +6,7 @@ from chalice.app import Chalice
 
 from chalicelib.web import (
     access_grants,
+    accounts,
     audit,
     audit_state,
     auditing,
@@ -23,6 +24,7 @@ from chalicelib.web import (
     oidc,
     openapi,
     operations,
+    own_sessions,
     patient_codes,
     patient_session,
     qido_rs,
@@ -40,12 +42,14 @@ app = Chalice(app_name="sansfilm")
 app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would garble them otherwise
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
+app.register_middleware(middleware.refuse_other_sites, "http")
 app.register_middleware(live_sessions.admit_and_prolong, "http")
 app.register_middleware(auditing.record_access, "http")
 
 for area in (
     authorizer,
     sessions,
+    own_sessions,
     oauth2,
     oidc,
     patient_session,
@@ -55,6 +59,7 @@ for area in (
     marks,
     statement,
     registry,
+    accounts,
     machines,
     contacts,
     identity_providers,

@@ -22,7 +22,7 @@ from chalicelib.access.code_attempts import (
     of_code,
     take_message,
 )
-from chalicelib.access.model import Role, Session
+from chalicelib.access.model import Role, Session, SessionOrigin
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.patient_codes import (
     CodeKey,
@@ -167,7 +167,9 @@ def finish_sign_in(
     of_this_code.settle(succeeded=True)
     access.registry.remember_address(name, origin)
     identity = Identity(subject_of(code.patient), "Patient", Role.PATIENT, "", Scope(patients=(code.patient,)))
-    return issue_session(access.registry, signer, identity, issuer=issuer, lifetime_s=lifetime_s)
+    return issue_session(
+        access.registry, signer, identity, issuer=issuer, lifetime_s=lifetime_s, origin=SessionOrigin("code", address)
+    )
 
 
 def _caller(index: str) -> str:

@@ -32,7 +32,7 @@ LARGEST_MEMORY = 20_000
 """Accesses that a process remembers: some MB."""
 LONGEST_DETAIL, LONGEST_UID = 1000, 64
 
-_NAMED = frozenset({"ae_title", "number", "machine", "provider", "session"})
+_NAMED = frozenset({"ae_title", "number", "machine", "provider", "session", "account"})
 """Parameters of a path that an event tells."""
 
 EXPORTED = ("text/csv", "application/fhir+json")

@@ -11,7 +11,47 @@ from chalicelib.web.schema_parts import STRING
 
 def paths() -> dict[str, Any]:
     """Everything about who signs in, and how."""
-    return {**_providers(), **_sign_in(), **_machines(), **_token()}
+    return {**_providers(), **_sign_in(), **_machines(), **_token(), **_sessions(), **_accounts()}
+
+
+def _sessions() -> dict[str, Any]:
+    return {
+        "/api/sessions": {
+            "get": operation("listOwnSessions", "Where the caller is signed in", "OwnSessions"),
+            "delete": operation("endOtherSessions", "End every session of the caller but this one", None, status=204),
+        },
+        "/api/sessions/{session}": {
+            "parameters": [path_parameter("session", "Id of the session")],
+            "delete": operation(
+                "endOwnSession",
+                "End one of the caller's sessions at once",
+                None,
+                problems=(401, 403, 404, 503),
+                status=204,
+            ),
+        },
+    }
+
+
+def _accounts() -> dict[str, Any]:
+    return {
+        "/api/accounts/{account}": {
+            "parameters": [path_parameter("account", "User name, rpps:{number}, or {provider}:{user}")],
+            "get": operation(
+                "readAccount",
+                "An account (PACS manager of its hospital, operators)",
+                "Account",
+                problems=(401, 403, 404, 503),
+            ),
+            "put": operation(
+                "putAccount",
+                "Disable an account, which ends its sessions, or enable it again",
+                "Account",
+                body="AccountState",
+                problems=(400, 401, 403, 404, 409, 503),
+            ),
+        },
+    }
 
 
 def _machines() -> dict[str, Any]:

@@ -76,7 +76,31 @@ MACHINE: dict[str, Schema] = {
 }
 MACHINE_WITH_SECRET = object_of({**MACHINE, "client_secret": {"type": "string", "description": "Shown once"}})
 
+OWN_SESSION = object_of(
+    {
+        "id": STRING,
+        "way": {"type": "string", "description": "password, code, machine, or an identity provider's id"},
+        "address": {"type": "string", "description": "From which it was begun"},
+        "agent": {"type": "string", "description": "User-Agent of the browser"},
+        "created_at": TIME,
+        "last_seen_at": {**TIME, "description": "To the minute"},
+        "expires_at": TIME,
+        "is_current": {"type": "boolean"},
+    }
+)
+
 ACCOUNT_SCHEMAS: dict[str, Schema] = {
+    "OwnSessions": list_of("sessions", OWN_SESSION),
+    "AccountState": object_of({"disabled": {"type": "boolean", "description": "It may not sign in"}}),
+    "Account": object_of(
+        {
+            "username": STRING,
+            "display_name": STRING,
+            "role": STRING,
+            "hospital": STRING,
+            "disabled": {"type": "boolean"},
+        }
+    ),
     "Machines": list_of("machines", object_of(MACHINE)),
     "MachineProperties": object_of({"name": NAME, "services": SERVICES}),
     "MachineWithSecret": MACHINE_WITH_SECRET,

@@ -19,7 +19,7 @@ def test_a_doctor_signs_in_with_pro_sante_connect(portal: Portal, size: str) -> 
     expect(page.get_by_role("heading", name="Pro Santé Connect (démonstration)")).to_be_visible()
     assert not page.url.startswith(portal.url)
     page.get_by_role("button", name="Médecin traitant").click()
-    expect(page.get_by_role("heading", name="Accès à un patient")).to_be_visible()
+    expect(page.get_by_role("heading", name="Accéder aux examens d’un patient")).to_be_visible()
     assert page.url == f"{portal.url}/access"
     assert page.evaluate("document.cookie").find("sansfilm") == -1
     own = page.request.get("/api/session").json()
@@ -35,3 +35,29 @@ def test_who_has_no_access_is_told_so(portal: Portal) -> None:
     assert page.request.get("/api/session").status == 401
     assert violations(page) == []
     portal.complaints.clear()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_own_sessions_are_shown_and_ended(portal: Portal, size: str) -> None:
+    other = portal.sign_in("finance.nord")
+    page = portal.sign_in("finance.nord", size=size)
+    page.get_by_role("link", name="Mes sessions").click()
+    expect(page.get_by_role("heading", name="Mes sessions")).to_be_visible()
+    assert page.locator("[data-session]").count() >= 2
+    expect(page.get_by_text("cette session")).to_have_count(1)
+    assert violations(page) == []
+    page.get_by_role("button", name="Mettre fin à toutes les autres").click()
+    expect(page.locator("[data-session]")).to_have_count(1)
+    assert other.request.get("/api/session").status == 401
+    assert page.request.get("/api/session").status == 200
+
+
+def test_a_form_of_another_site_changes_nothing(portal: Portal) -> None:
+    page = portal.sign_in("finance.nord")
+    attacker = page.context.new_page()
+    attacker.goto("data:text/html,<form method=post enctype=text/plain><input name=a value=b><button>x</button></form>")
+    attacker.evaluate("url => { document.forms[0].action = url }", f"{portal.url}/api/session")
+    with attacker.expect_navigation() as navigation:
+        attacker.get_by_role("button", name="x").click()
+    assert navigation.value.status == 403
+    assert page.request.get("/api/session").status == 200

@@ -23,6 +23,7 @@ from chalicelib.web import live_sessions
 from chalicelib.web import sessions as routes
 from tests.emulator import Cloud
 from tests.http.conftest import Issue
+from tests.http.sharing import guest, share, store_exams
 
 PASSWORD_HASH = hash_password("bon mot de passe")
 MINUTE_S = 60
@@ -143,6 +144,81 @@ def test_sessions_of_a_disabled_or_removed_user_end_at_the_next_request(http: Ht
     assert http.get("/dicomweb/studies", headers=headers).status_code == 401
     with pytest.raises(errors.NotFound):
         wiring_accounts.accounts().set_disabled("radiologue", True)
+
+
+def test_own_sessions_are_listed_and_ended(http: HttpClient, bearer: Issue) -> None:
+    first, second, third = sign_in(http, "Firefox"), sign_in(http, "Safari"), sign_in(http, "é\x01" * 300)
+    other = bearer(Role.RADIOLOGIST, "nord")
+    listed = http.get("/api/sessions", headers=second).json_body["sessions"]
+    assert {one["agent"] for one in listed} == {"Firefox", "Safari", "é" * 200}
+    assert {(one["way"], one["address"]) for one in listed} == {("password", "192.0.2.1")}
+    assert [one["agent"] for one in listed if one["is_current"]] == ["Safari"]
+    (of_first,) = [one["id"] for one in listed if one["agent"] == "Firefox"]
+    assert http.delete(f"/api/sessions/{of_first}", headers=other).status_code == 404
+    answer = http.delete(f"/api/sessions/{of_first}", headers=second)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (204, False)
+    refused(http, first)
+    assert http.delete(f"/api/sessions/{of_first}", headers=second).status_code == 404
+    fourth = sign_in(http)
+    assert http.delete("/api/sessions", headers=second).status_code == 204
+    for headers in (third, fourth):
+        refused(http, headers)
+    (left,) = http.get("/api/sessions", headers=second).json_body["sessions"]
+    assert left["is_current"]
+    own = http.delete(f"/api/sessions/{left['id']}", headers=second)
+    assert "Max-Age=0" in own.headers["Set-Cookie"]
+    refused(http, second)
+    assert http.get("/api/session", headers=other).status_code == 200
+
+
+def test_guests_of_a_link_do_not_see_each_other(http: HttpClient, bearer: Issue) -> None:
+    store_exams()
+    headers = guest(http, share(http, bearer))
+    assert http.get("/api/sessions", headers=headers).status_code == 403
+    assert http.delete("/api/sessions", headers=headers).status_code == 403
+
+
+def put_account(http: HttpClient, headers: dict[str, str], disabled: bool, name: str = "radiologue") -> Any:
+    body = json.dumps({"disabled": disabled}).encode()
+    return http.put(f"/api/accounts/{name}", headers={**headers, "Content-Type": "application/json"}, body=body)
+
+
+def test_disabling_an_account_ends_its_sessions(http: HttpClient, bearer: Issue) -> None:
+    headers, manager = sign_in(http), bearer(Role.PACS_MANAGER, "nord")
+    assert put_account(http, bearer(Role.PACS_MANAGER, "sud"), True).status_code == 404
+    assert put_account(http, headers, True).status_code == 403
+    assert put_account(http, manager, True, "nobody").status_code == 404
+    assert http.get("/api/session", headers=headers).status_code == 200
+    assert put_account(http, manager, True).json_body["disabled"] is True
+    refused(http, headers)
+    body = json.dumps({"username": "radiologue", "password": "bon mot de passe"}).encode()
+    assert http.post("/api/session", headers={"Content-Type": "application/json"}, body=body).status_code == 401
+    assert put_account(http, bearer(Role.OPERATOR), False).json_body["disabled"] is False
+    assert http.get("/api/accounts/radiologue", headers=manager).json_body["disabled"] is False
+    refused(http, headers)
+    assert http.get("/api/session", headers=sign_in(http)).status_code == 200
+
+
+OTHER_SITES = (
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "https://attacker.example"},
+    {"Origin": "null"},
+)
+
+
+def test_a_form_of_another_site_is_refused(http: HttpClient, bearer: Issue) -> None:
+    """Also one that would sign the visitor in as somebody else, which needs no cookie."""
+    body = json.dumps({"username": "radiologue", "password": "bon mot de passe"}).encode()
+    owner = bearer(Role.RADIOLOGIST, "nord")
+    for where in OTHER_SITES:
+        assert http.post("/api/session", headers={"Content-Type": "text/plain", **where}, body=body).status_code == 403
+        headers = {**owner, **where}
+        assert http.delete("/api/sessions", headers=headers).status_code == 403
+        assert http.get("/api/session", headers=headers).status_code == 200
+    own = {**owner, "Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:8080"}
+    assert http.delete("/api/sessions", headers=own).status_code == 204
 
 
 def test_where_the_registry_does_not_answer_nobody_is_let_in(

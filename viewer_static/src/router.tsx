@@ -103,6 +103,11 @@ const ownTrailRoute = createRoute({
   path: "/who-looked",
   component: lazyRouteComponent(() => import("./pages/OwnTrail"), "OwnTrailPage"),
 });
+const sessionsRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/sessions",
+  component: lazyRouteComponent(() => import("./pages/Sessions"), "SessionsPage"),
+});
 const operationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/operations",
@@ -119,6 +124,7 @@ const routeTree = rootRoute.addChildren([
     seriesRoute,
     documentRoute,
     sharesRoute,
+    sessionsRoute,
     ledgerRoute,
     operationsRoute,
     deskRoute,

@@ -21,6 +21,9 @@ export interface Session {
   hospital: { id: string; name: string } | null;
   permissions: Permission[];
   expires_at: string;
+  /** RPPS, and the place of work that was signed in for. */
+  professional_id?: string;
+  organization?: string;
 }
 
 export const SESSION_KEY = ["session"] as const;

@@ -104,7 +104,14 @@ function Header({ session }: { session: Session }) {
           </nav>
         )}
         <div className="header-account">
-          <span className="header-who">{session.display_name}</span>
+          {session.role === "guest" ? (
+            <span className="header-who">{session.display_name}</span>
+          ) : (
+            <Link to="/sessions" className="header-link">
+              <span className="header-who">{session.display_name}</span>
+              <span className="header-sessions">{t("sessions.title")}</span>
+            </Link>
+          )}
           <LanguageSwitch />
           <SignOut />
         </div>
