@@ -15,7 +15,7 @@ from chalicelib.errors import NotAllowed, NotAuthenticated, NotFound
 
 SEEN_EVERY_S = 60
 """A session's last use is written so often at most; it is prolonged by the same write."""
-NO_ACCOUNT = frozenset({"", "code", "share", "machine", "token"})
+NO_ACCOUNT = frozenset({"", "code", "share", "machine"})
 """Ways of signing in behind which there is no user of the registry."""
 
 

@@ -193,21 +193,10 @@ def token_for_machine(
         If a scope is not the machine's.
     """
     client_id = client_id[:LONGEST_CLIENT_ID]
-    where, who = digest(origin.address), digest(client_id)
-    attempt = Attempt(
-        access.registry,
-        [
-            Allowance(f"MACHINE-ADDRESS#{where}", FAILURES_PER_ADDRESS, QUARTER_S),
-            Allowance(f"MACHINE#{who}#{where}", FAILURES_PER_CLIENT_AND_ADDRESS, QUARTER_S),
-        ],
-    )
+    attempt = _attempt(access.registry, client_id, origin.address)
     attempt.count()
     machine = access.machines.machine(client_id.rpartition(".")[0] or "-", client_id)
-    offered = _digest(access.key, client_id, secret)
-    now = time.time()
-    kept = [one.digest for one in machine.secrets if one.is_live(now)] if machine else []
-    compared = [hmac.compare_digest(offered, one) for one in [*kept, _NOBODY, _NOBODY][:2]]
-    if machine is None or not any(compared):
+    if not _is_right(machine, _digest(access.key, client_id, secret)) or machine is None:
         raise NotAuthenticated(WRONG)
     attempt.settle(succeeded=True)
     asked = tuple(sorted(set(scopes))) or machine.services
@@ -222,6 +211,25 @@ def token_for_machine(
         services=asked,
     )
     return issue_session(access.registry, access.signer, identity, issuer=issuer, lifetime_s=lifetime_s, origin=origin)
+
+
+def _attempt(registry: Registry, client_id: str, address: str) -> Attempt:
+    where = digest(address)
+    return Attempt(
+        registry,
+        [
+            Allowance(f"MACHINE-ADDRESS#{where}", FAILURES_PER_ADDRESS, QUARTER_S),
+            Allowance(f"MACHINE#{digest(client_id)}#{where}", FAILURES_PER_CLIENT_AND_ADDRESS, QUARTER_S),
+        ],
+    )
+
+
+def _is_right(machine: Machine | None, offered: str) -> bool:
+    """Whether a secret's digest is one of a machine's; two are compared whoever asks."""
+    now = time.time()
+    kept = [one.digest for one in machine.secrets if one.is_live(now)] if machine else []
+    first, second = [*kept, _NOBODY, _NOBODY][:2]
+    return hmac.compare_digest(offered, first) | hmac.compare_digest(offered, second)
 
 
 def _new_secret(key: CodeKey, client_id: str, now: int) -> tuple[str, MachineSecret]:

@@ -143,17 +143,9 @@ def finish(
     errors.Unavailable
         If the provider does not answer.
     """
-    pending = access.pending.take(arrival.state) if arrival.state else None
-    if pending is None or pending.expires_at <= time.time() or pending.provider_id != provider_id:
-        raise NotAuthenticated("The sign-in took too long, or was used already.")
-    if not hmac.compare_digest(pending.browser, _digest(arrival.browser)):
-        raise NotAuthenticated("The sign-in was begun in another browser.")
+    pending = _taken(access, provider_id, arrival)
     provider = known_provider(access.providers, provider_id)
-    if arrival.error or not arrival.code:
-        raise NotAuthenticated("The identity provider did not sign you in.")
-    names_issuer = access.client.metadata(provider).names_issuer
-    if (arrival.issuer or names_issuer) and arrival.issuer != provider.issuer:
-        raise NotAuthenticated("Another identity provider answered.")
+    _check_issuer(access, provider, arrival)
     tokens = access.client.exchange(
         provider, arrival.code, pending.code_verifier, redirect_uri(access.public_url, provider_id)
     )
@@ -194,6 +186,25 @@ def safe_return_path(path: str) -> str:
     ):
         return "/"
     return path if len(path) <= LONGEST_RETURN_PATH else "/"
+
+
+def _taken(access: OidcAccess, provider_id: str, arrival: Arrival) -> PendingSignIn:
+    """The sign-in that an answer belongs to, which it can do once."""
+    pending = access.pending.take(arrival.state) if arrival.state else None
+    if pending is None or pending.expires_at <= time.time() or pending.provider_id != provider_id:
+        raise NotAuthenticated("The sign-in took too long, or was used already.")
+    if not hmac.compare_digest(pending.browser, _digest(arrival.browser)):
+        raise NotAuthenticated("The sign-in was begun in another browser.")
+    if arrival.error or not arrival.code:
+        raise NotAuthenticated("The identity provider did not sign you in.")
+    return pending
+
+
+def _check_issuer(access: OidcAccess, provider: IdentityProvider, arrival: Arrival) -> None:
+    """Who answers is who was asked, where the provider says so (RFC 9207)."""
+    names_issuer = access.client.metadata(provider).names_issuer
+    if (arrival.issuer or names_issuer) and arrival.issuer != provider.issuer:
+        raise NotAuthenticated("Another identity provider answered.")
 
 
 def _userinfo(

@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 from chalicelib.access.accounts import SessionRecord
-from chalicelib.access.model import Role, SessionOrigin, User
-from chalicelib.archive.scope import Scope
+from chalicelib.access.model import SessionOrigin, User
 from chalicelib.aws.dynamodb_items import from_item, to_item
-from chalicelib.aws.dynamodb_registry import SESSION_KEPT_S
+from chalicelib.aws.dynamodb_registry import SESSION_KEPT_S, user_of
 from chalicelib.aws.dynamodb_requests import ConditionFailed, batch_get, beginning_with, call
 from chalicelib.errors import NotFound
 
@@ -53,7 +52,7 @@ class DynamoDBAccounts:
             ),
             ReturnValues="ALL_NEW",
         )
-        return _user(from_item(answer["Attributes"]))
+        return user_of(from_item(answer["Attributes"]))
 
     def set_disabled(self, username: str, disabled: bool) -> None:
         """Disable a user or take that back."""
@@ -123,16 +122,4 @@ def _record(values: dict[str, Any]) -> SessionRecord:
         values.get("last_seen_at", 0),
         values["expires_at"] - SESSION_KEPT_S,
         values["ended"],
-    )
-
-
-def _user(values: dict[str, Any]) -> User:
-    return User(
-        username=values["username"],
-        display_name=values["display_name"],
-        role=Role(values["role"]),
-        hospital=values["hospital"],
-        scope=Scope.from_claims(json.loads(values["scope"])),
-        password_hash=values["password_hash"],
-        disabled=values["disabled"],
     )

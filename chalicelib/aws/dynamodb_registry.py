@@ -117,7 +117,7 @@ class DynamoDBRegistry:
     def user(self, username: str) -> User | None:
         """One user."""
         values = self._get(f"U#{username.lower()}", "USER")
-        return _user(values) if values else None
+        return user_of(values) if values else None
 
     def put_user(self, user: User) -> None:
         """Register or replace a user."""
@@ -295,7 +295,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(filter(None, text.split(",")))
 
 
-def _user(values: dict[str, Any]) -> User:
+def user_of(values: dict[str, Any]) -> User:
+    """The user of an item."""
     return User(
         username=values["username"],
         display_name=values["display_name"],
