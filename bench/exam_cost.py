@@ -8,6 +8,7 @@ as SQS delivers them, and finished once.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from chalicelib import wiring
 from chalicelib.archive import series_metadata
 from chalicelib.archive.index_instance import index_objects
 from chalicelib.archive.store import ReceivedInstance, store_instance
+from chalicelib.billing.cost.exam_cost import COUNTED
 from tests.emulator import create_cloud, running_emulator
 
 INSTANCES = 210
@@ -72,6 +74,7 @@ def main(count: int) -> None:
         report = _table(count, ct.size_bytes, len(batches), indexing, finishing)
     print(report)
     (Path(__file__).parent / "results/exam_cost.md").write_text(report)
+    COUNTED.write_text(json.dumps(_counts(count, len(batches), indexing, finishing), indent=2) + "\n")
 
 
 def _table(count: int, size_bytes: int, batches: int, indexing: prices.Counted, finishing: prices.Counted) -> str:
@@ -125,6 +128,42 @@ def _table(count: int, size_bytes: int, batches: int, indexing: prices.Counted, 
         f"| {once / google:.2f}x (archiving alone) |",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counts(count: int, batches: int, indexing: prices.Counted, finishing: prices.Counted) -> dict[str, Any]:
+    """What the portal computes the cost of an exam from: quantities by item of the list of AWS's prices."""
+
+    def text(quantity: float) -> str:
+        return f"{quantity:.9f}".rstrip("0").rstrip(".")
+
+    index_gb_s = prices.lambda_gb_s(_of_parallel_reads(indexing), INDEX_MEMORY_MB)
+    hours = INGEST_CPU_S_PER_GB / INGEST_BUSY / 3600
+    return {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}, python -m bench.exam_cost {count}; waits for AWS and the share of "
+        "the day that ingest tasks work are assumed",
+        "per_instance": {
+            "s3-put": text(1 + indexing.s3_puts / count),
+            "s3-get": text(indexing.s3_gets / count),
+            "dynamodb-read-unit": text(indexing.read_units / count),
+            "dynamodb-write-unit": text(indexing.write_units / count),
+            "sqs-request": text((count + 2 * batches + indexing.sqs_calls) / count),
+            "lambda-request": text(batches / count),
+            "lambda-gb-second": text(index_gb_s / count),
+        },
+        "per_gigabyte": {
+            "fargate-vcpu-hour": text(INGEST_VCPU * hours),
+            "fargate-gb-hour": text(INGEST_GB * hours),
+        },
+        "per_exam": {
+            "s3-put": text(finishing.s3_puts),
+            "s3-get": text(finishing.s3_gets),
+            "dynamodb-read-unit": text(finishing.read_units),
+            "dynamodb-write-unit": text(finishing.write_units),
+            "sqs-request": text(finishing.sqs_calls),
+            "lambda-request": "1",
+            "lambda-gb-second": text(prices.lambda_gb_s(finishing, STUDY_READY_MEMORY_MB)),
+        },
+    }
 
 
 def _of_parallel_reads(counted: prices.Counted) -> prices.Counted:

@@ -34,6 +34,8 @@ class Settings:
     pack_dead_letter_queue_url: str = ""
     rendered_function: str = ""
     invoices_function: str = ""
+    budget_topic_arn: str = ""
+    """Topic that is told of months near or beyond their budget, "" for none."""
     session_key_id: str = ""
     """KMS key (ECC_NIST_P256) that signs sessions."""
     code_key_id: str = ""

@@ -9,6 +9,8 @@ from chalicelib import wiring
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_costs import DynamoDBCosts
+    from chalicelib.aws.dynamodb_rollups import DynamoDBBudgets, DynamoDBRollups
+    from chalicelib.billing.cost.roll_up import Parts
     from chalicelib.billing.cost.usage import LedgerUsage
 
 
@@ -27,3 +29,31 @@ def usage() -> LedgerUsage:
     from chalicelib.billing.cost.usage import LedgerUsage
 
     return LedgerUsage(wiring.ledger(), wiring.index_reader())
+
+
+@cache
+def rollups() -> DynamoDBRollups:
+    """Roll-ups of months."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_rollups import DynamoDBRollups
+
+    return DynamoDBRollups(client("dynamodb"), wiring.settings().registry_table)
+
+
+@cache
+def budgets() -> DynamoDBBudgets:
+    """Budgets of hospitals."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.dynamodb_rollups import DynamoDBBudgets
+
+    return DynamoDBBudgets(client("dynamodb"), wiring.settings().registry_table)
+
+
+def roll_up_parts() -> Parts:
+    """What making roll-ups needs."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.sns_alerts import SnsAlerts
+    from chalicelib.billing.cost.roll_up import Parts
+
+    alerts = SnsAlerts(client("sns"), wiring.settings().budget_topic_arn)
+    return Parts(wiring.ledger(), usage(), rollups(), budgets(), alerts)

@@ -77,6 +77,7 @@ PACKAGES = (
         dropped=("pydicom", "phonenumbers", "tzdata"),
     ),
     Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
+    Package("roll_up", "requirements-roll-up.txt", "chalicelib.functions.roll_up.handler"),
     Package(
         "patient_messages",
         "requirements-index.txt",

@@ -5,7 +5,8 @@
 
 `import` takes the files of one export: CUR 2.0 or FOCUS 1.x, CSV (gzipped too) or Parquet. An export that was imported
 counts once, and the latest export of a billing period holds, in whatever order they are imported. `allocate` shares
-the bill of a month among hospitals, prints rules, costs, prices and margins, and writes FOCUS rows.
+the bill of a month among hospitals, prints rules, costs, prices and margins, keeps
+them for the dashboard, and writes FOCUS rows.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from chalicelib.billing.cost.allocation import Allocation, allocate
 from chalicelib.billing.cost.exports import read_export
 from chalicelib.billing.cost.margin import Margin, margins, prices_by_modality, totals
 from chalicelib.billing.cost.model import CostImport, CostStore, InvalidExport, decoded, import_of
+from chalicelib.billing.cost.rollups import REGION, billed_of
 from chalicelib.billing.cost.usage import UsageSource, UsageTable
 from chalicelib.billing.ledger import Ledger
 from chalicelib.billing.price_list import in_force
@@ -153,6 +155,9 @@ def _allocate(options: argparse.Namespace) -> int:
         wiring_cost.costs(), wiring_cost.usage(), wiring.ledger(), sorted(names), options.period, options.euro
     )
     print(report(made))
+    for hospital in (*sorted(names), REGION):
+        billed = billed_of(made.margins, hospital, options.euro or Decimal(1), made.bill.exported_at)
+        wiring_cost.rollups().put_billed(hospital, options.period, billed)
     if options.focus:
         with options.focus.open("w", encoding="utf-8", newline="") as file:
             focus.write_csv(file, made.allocation, names, options.hospital)

@@ -24,7 +24,7 @@ _BY_ACTION: dict[Action, tuple[str, ...]] = {
     Action.RENDER: tuple(
         f"{resource}/{kind}" for resource in (_STUDY, _SERIES, _INSTANCE, _FRAMES) for kind in ("rendered", "thumbnail")
     ),
-    Action.READ_LEDGER: ("/api/ledger", "/api/statement", "/api/invoices"),
+    Action.READ_LEDGER: ("/api/ledger", "/api/statement", "/api/invoices", "/api/dashboard", "/api/exam-costs"),
     Action.EXPORT: ("/api/invoices/{number}/{document}",),
     Action.READ_AUDIT: (
         "/api/audit-events",
@@ -56,6 +56,8 @@ RULES: dict[tuple[str, str], Action] = {
     ("DELETE", "/api/sessions"): Action.SIGN_OUT,
     ("DELETE", "/api/sessions/{session}"): Action.SIGN_OUT,
     ("PUT", "/api/seller"): Action.REGISTRY_CHANGED,
+    ("PUT", f"{_HOSPITAL}/budget"): Action.REGISTRY_CHANGED,
+    ("POST", "/api/simulations"): Action.READ_LEDGER,
     ("POST", "/api/invoices"): Action.REGISTRY_CHANGED,
     ("PUT", f"{_HOSPITAL}/contacts/{{patient}}"): Action.CONTACT_CHANGED,
 }

@@ -12,6 +12,7 @@ from chalicelib.web import (
     openapi_accounts,
     openapi_audit,
     openapi_billing,
+    openapi_cost,
     openapi_marks,
     openapi_patients,
     openapi_registry,
@@ -105,6 +106,7 @@ def _paths() -> dict[str, Any]:
     return {
         **openapi_registry.paths(),
         **openapi_billing.paths(),
+        **openapi_cost.paths(),
         **openapi_patients.paths(),
         **openapi_sharing.paths(),
         **openapi_marks.paths(),

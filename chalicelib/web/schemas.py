@@ -17,6 +17,7 @@ from chalicelib.web.schema_parts import object_of as _object
 from chalicelib.web.schemas_accounts import ACCOUNT_SCHEMAS
 from chalicelib.web.schemas_audit import AUDIT_SCHEMAS
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
+from chalicelib.web.schemas_cost import COST_SCHEMAS
 from chalicelib.web.schemas_marks import MARK_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
 from chalicelib.web.schemas_sharing import SHARING_SCHEMAS
@@ -221,6 +222,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     **BILLING_SCHEMAS,
+    **COST_SCHEMAS,
     **PATIENT_SCHEMAS,
     **SHARING_SCHEMAS,
     **MARK_SCHEMAS,

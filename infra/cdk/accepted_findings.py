@@ -55,7 +55,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]$",
-        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|SealAuditTrail|Api)/",
+        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|SealAuditTrail|Costs|Api)/",
         "X-Ray has no resources to name.",
     ),
     Accepted(

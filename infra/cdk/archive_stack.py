@@ -14,6 +14,7 @@ from constructs import Construct
 from infra.cdk import grants
 from infra.cdk.api import STAGE, DicomWebApi
 from infra.cdk.config import Config
+from infra.cdk.cost_functions import CostFunctions
 from infra.cdk.functions import EventFunction
 from infra.cdk.messaging import AlarmTopic, WorkQueue, alarm, notify_of_instances
 from infra.cdk.patient_functions import PatientFunctions
@@ -52,6 +53,8 @@ class ArchiveStack(Stack):
         self.invoices = self._invoices()
         self.patients = PatientFunctions(self, "Patients", config=self.config, storage=self.storage)
         self.seal_audit_trail = self._seal_audit_trail()
+        own = self._common_environment()
+        self.costs = CostFunctions(self, "Costs", config=config, storage=self.storage, environment=own)
         self.api = self._api()
         self._raise_alarms()
         self._export_settings()
@@ -266,6 +269,7 @@ class ArchiveStack(Stack):
             ("PatientMessagesErrors", self.patients.messages.function),
             ("PatientSheetErrors", self.patients.sheet.function),
             ("AuditErrors", self.seal_audit_trail.function),
+            ("RollUpErrors", self.costs.roll_up.function),
         )
         for name, function in functions:
             alarm(

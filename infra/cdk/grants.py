@@ -54,6 +54,23 @@ def append_to_ledger(role: iam.IGrantable, storage: Storage) -> None:
     _use_data_key(role.grant_principal, storage.data_key, write=True)
 
 
+def make_rollups(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role read ledger, hospitals and budgets, and of the registry write roll-ups and alerts alone."""
+    _allow(role.grant_principal, ["dynamodb:GetItem", "dynamodb:Query"], [storage.ledger.table_arn])
+    for actions, keys in (
+        (["dynamodb:Query", "dynamodb:GetItem"], ["HOSPITALS", "ROLLUP#*", "BUDGET#*"]),
+        (["dynamodb:PutItem"], ["ROLLUP#*", "BUDGET#*"]),
+    ):
+        role.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=actions,
+                resources=[storage.registry.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}},
+            )
+        )
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
 def record_audit_events(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role add events to the audit trail: it may neither change nor delete one (docs/adr/0024)."""
     _allow(role.grant_principal, ["dynamodb:PutItem", "dynamodb:GetItem"], [storage.audit.table_arn])

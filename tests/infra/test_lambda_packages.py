@@ -15,6 +15,7 @@ NEVER = {
     "study_ready": {"numpy", "PIL", "chalice", "pynetdicom", "requests"},
     "pack_series": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "invoices": {"numpy", "chalice", "pynetdicom", "pydicom"},
+    "roll_up": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "duckdb"},
     "patient_messages": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "reportlab"},
     "patient_sheet": {"numpy", "chalice", "pynetdicom", "pydicom", "lxml"},
     "audit": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},

@@ -161,7 +161,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 10
+    assert len(own) == 11
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -389,3 +389,13 @@ def test_cfn_lint_finds_nothing(assembly: Path) -> None:
     command += ["--regions", "eu-west-3", "--ignore-checks", "W3005", "--", *files]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_roll_ups_write_nothing_but_roll_ups_and_alerts(templates: Templates) -> None:
+    policies = _policies_of(templates, "CostsRollUpRole")
+    writing = [found for found in policies if any(re.search("Put|Update|Delete|Write", a) for a in _actions(found))]
+    (table,) = [found for found in writing if any(action.startswith("dynamodb:") for action in _actions(found))]
+    assert _actions(table) == ["dynamodb:PutItem"]
+    assert table["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROLLUP#*", "BUDGET#*"]}}
+    (publishing,) = [found for found in policies if "sns:Publish" in _actions(found)]
+    assert "Budgets" in json.dumps(publishing["Resource"])

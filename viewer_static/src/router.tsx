@@ -83,6 +83,11 @@ const ledgerRoute = createRoute({
   path: "/ledger",
   component: lazyRouteComponent(() => import("./pages/Ledger"), "LedgerPage"),
 });
+const dashboardRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/dashboard",
+  component: lazyRouteComponent(() => import("./pages/Dashboard"), "DashboardPage"),
+});
 const deskRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/desk",
@@ -126,6 +131,7 @@ const routeTree = rootRoute.addChildren([
     sharesRoute,
     sessionsRoute,
     ledgerRoute,
+    dashboardRoute,
     operationsRoute,
     deskRoute,
     accessRoute,

@@ -70,9 +70,17 @@ class LedgerUsage:
             yield from self._of_hospital(hospital, period)
 
     def _of_hospital(self, hospital: str, period: str) -> Iterator[Used]:
+        return self.of_lines(hospital, period, self._ledger.lines(hospital), {})
+
+    def of_lines(
+        self, hospital: str, period: str, lines: Iterable[Line], stored_before: Mapping[str, int]
+    ) -> Iterator[Used]:
+        """Usage of a month from its lines and what was stored before it, bytes by modality."""
         days = days_of(period)
         stored: dict[tuple[str, str], int] = defaultdict(int)
-        for batch in _batches(self._ledger.lines(hospital)):
+        for modality, size_bytes in stored_before.items():
+            stored[modality, days[0]] += size_bytes
+        for batch in _batches(lines):
             sizes = {each.study_instance_uid: each for each in self._studies.studies(hospital, _studies_of(batch))}
             for line in batch:
                 day, cell = line.recorded_at[:10], Cell(hospital, main_modality(line.modalities))

@@ -18,6 +18,7 @@ const SECTIONS = [
   { to: "/desk", label: "navigation.desk", permission: "hand-over-codes" },
   { to: "/ledger", label: "navigation.ledger", permission: "read-ledger" },
   { to: "/trail", label: "navigation.trail", permission: "read-audit" },
+  { to: "/dashboard", label: "navigation.dashboard", permission: "read-ledger" },
   { to: "/operations", label: "navigation.operations", permission: "operate" },
 ] as const satisfies readonly { to: string; label: string; permission: Permission }[];
 
