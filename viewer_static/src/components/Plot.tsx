@@ -124,7 +124,9 @@ function optionsOf({ labels, series, format, readableLabel }: Props, host: HTMLE
         label: each.label,
         stroke: color(each.color),
         width: each.kind === "bound" ? 1 : 2,
-        ...(each.kind === "bars" ? { fill: color(each.color), paths: uPlot.paths.bars?.({ size: [0.7, 40] }) } : {}),
+        ...(each.kind === "bars"
+          ? { fill: `${color(each.color)}40`, paths: uPlot.paths.bars?.({ size: [0.7, 40] }) }
+          : {}),
         ...(each.kind === "dashed" || each.kind === "bound" ? { dash: each.kind === "bound" ? [2, 4] : [8, 5] } : {}),
         points: { show: each.kind === "line" && labels.length < 32 },
       })),

@@ -54,7 +54,7 @@ function ForecastPlot({ dashboard }: { dashboard: Dashboard }) {
     ];
     if (budget) {
       const values = growth.days.map(() => Number(budget.amount));
-      series.push({ label: t("dashboard.plots.budget"), values, kind: "line", color: "--leaf" });
+      series.push({ label: t("dashboard.plots.budget"), values, kind: "dashed", color: "--leaf" });
     }
     return {
       title: t("dashboard.plots.growth"),
