@@ -28,6 +28,7 @@ from chalicelib.web.schemas import json_body
 routes = Blueprint(__name__)
 
 LATEST = 20
+FIRST_PERIOD = "2000-01"
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -112,8 +113,8 @@ def simulate_prices() -> Response:
     hospital, period = body["hospital"], body["period"]
     if session.role is not Role.OPERATOR and hospital != session.hospital:
         raise errors.NotAllowed("Your session simulates the invoice of its own hospital.")
-    if not PERIOD.fullmatch(period):
-        raise errors.BadRequest("The period is a month, YYYY-MM.")
+    if not PERIOD.fullmatch(period) or period < FIRST_PERIOD:
+        raise errors.BadRequest("The period is a month, YYYY-MM, of this century.")
     known_hospital(hospital)
     changed = {each["item"]: Decimal(each["unit_price"]) for each in body["prices"]}
     found = simulate(wiring.ledger().usage(hospital, period), in_force(period, hospital), changed)

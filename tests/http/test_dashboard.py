@@ -185,8 +185,10 @@ def _a_hospital_sees_its_own(exams: HttpClient, bearer: Issue) -> None:
     assert simulated(exams, sud, "nord", "examen-scanner", "1").status_code == 403
 
 
-def simulated(http: HttpClient, headers: dict[str, str], hospital: str, item: str, price: str) -> Any:
-    body = {"hospital": hospital, "period": "2026-10", "prices": [{"item": item, "unit_price": price}]}
+def simulated(
+    http: HttpClient, headers: dict[str, str], hospital: str, item: str, price: str, period: str = "2026-10"
+) -> Any:
+    body = {"hospital": hospital, "period": period, "prices": [{"item": item, "unit_price": price}]}
     return http.post("/api/simulations", headers={**headers, **JSON}, body=json.dumps(body).encode())
 
 
@@ -198,6 +200,8 @@ def _other_prices_are_simulated_and_nothing_is_kept(exams: HttpClient, bearer: I
     assert found["simulated"]["total_without_vat"] == "52.50"
     assert simulated(exams, finance, "nord", "examen-scanner", "1.10").json_body["difference"] == "0.00"
     assert simulated(exams, finance, "nord", "nothing", "1.10").status_code == 400
+    assert simulated(exams, finance, "nord", "examen-scanner", "1", "0000-01").status_code == 400
+    assert simulated(exams, finance, "nord", "examen-scanner", "1", "2025-12").status_code == 404
     assert simulated(exams, finance, "nord", "examen-scanner", "1e3").status_code == 400
     statement = exams.get("/api/statement?period=2026-10", headers=finance).json_body
     assert statement["total_without_vat"] == "33.50"

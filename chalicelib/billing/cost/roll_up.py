@@ -12,7 +12,7 @@ from chalicelib.billing.cost.budget import Alerts, Budgets, alert
 from chalicelib.billing.cost.forecast import Forecast, forecast
 from chalicelib.billing.cost.rollups import MonthRollup, Rollups, month_rollup, together
 from chalicelib.billing.cost.shares import CENT
-from chalicelib.billing.cost.usage import LedgerUsage, days_of
+from chalicelib.billing.cost.usage import LedgerUsage, day_of, days_of
 from chalicelib.billing.ledger import Ledger, Usage, modality_values
 from chalicelib.billing.price_list import in_force
 
@@ -78,7 +78,7 @@ def _made(parts: Parts, hospital: str, period: str, before: Mapping[str, int], s
     lines = list(parts.ledger.lines(hospital, first - 1, last))
     facts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for line in lines:
-        facts[line.recorded_at[:10]][line.event, line.modalities] += 1
+        facts[day_of(line)][line.event, line.modalities] += 1
     usages = {
         day: [Usage(event, modality_values(kinds), count) for (event, kinds), count in sorted(own.items())]
         for day, own in facts.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from chalicelib.archive.model import StudyRecord
@@ -83,7 +83,7 @@ class LedgerUsage:
         for batch in _batches(lines):
             sizes = {each.study_instance_uid: each for each in self._studies.studies(hospital, _studies_of(batch))}
             for line in batch:
-                day, cell = line.recorded_at[:10], Cell(hospital, main_modality(line.modalities))
+                day, cell = day_of(line), Cell(hospital, main_modality(line.modalities))
                 if day > days[-1]:
                     continue
                 study = sizes.get(line.study_instance_uid)
@@ -111,6 +111,13 @@ def main_modality(modalities: str) -> str:
     """
     values = modalities.split("\\") if modalities else [NO_MODALITY]
     return next((each for each in values if each not in DOCUMENT_MODALITIES), values[0])
+
+
+def day_of(line: Line) -> str:
+    """The day in Paris on which a line was recorded: months of the ledger are Paris's too."""
+    from zoneinfo import ZoneInfo
+
+    return datetime.fromisoformat(line.recorded_at).astimezone(ZoneInfo("Europe/Paris")).date().isoformat()
 
 
 def days_of(period: str) -> list[str]:

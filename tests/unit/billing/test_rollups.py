@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.archive.model import StudyRecord
 from chalicelib.billing.cost.budget import Budget, message, state_of
 from chalicelib.billing.cost.exam_cost import aws_prices, exam_cost
 from chalicelib.billing.cost.rollups import from_json, month_rollup, to_json, together
-from chalicelib.billing.cost.usage import BYTE_DAYS, BYTES_IN, EXAMS, INSTANCES, Cell, Used
-from chalicelib.billing.ledger import EXAM_ARCHIVED, Usage
+from chalicelib.billing.cost.usage import BYTE_DAYS, BYTES_IN, EXAMS, INSTANCES, Cell, LedgerUsage, Used
+from chalicelib.billing.ledger import EXAM_ARCHIVED, Line, Usage
 from chalicelib.billing.price_list import in_force
 from chalicelib.billing.rating import rate
 from chalicelib.billing.simulation import simulate
@@ -91,3 +92,22 @@ def test_a_budget_is_in_one_state(spent: Decimal, expected: Decimal) -> None:
     assert (state == "ok") == (spent < 80 and expected <= 100)
     if state != "ok":
         assert "budget" in message("Nord", "2026-10", state, budget, spent, expected)[1]
+
+
+class _Lines:
+    """A ledger with one line, and an index that knows its study."""
+
+    def lines(self, hospital: str) -> list[Line]:
+        return [Line(1, EXAM_ARCHIVED, "1.2", "A1", hospital, "", "2026-10-31T23:30:00.000Z", "", "", "CT")]
+
+    def studies(self, hospital: str, study_instance_uids: object) -> list[StudyRecord]:
+        return [StudyRecord(hospital, "1.2", {}, ("CT",), (), 1, 3, 1000, 0, 0)]
+
+
+def test_a_line_is_used_in_the_month_that_it_is_billed_in() -> None:
+    source = LedgerUsage(_Lines(), _Lines())  # type: ignore[arg-type]
+    assert not list(source.usage(["nord"], "2026-10"))
+    found = [(used.meter, used.day, used.quantity) for used in source.usage(["nord"], "2026-11")]
+    assert found[:3] == [(EXAMS, "2026-11-01", 1), (INSTANCES, "2026-11-01", 3), (BYTES_IN, "2026-11-01", 1000)]
+    assert found[3:] == [(BYTE_DAYS, f"2026-11-{day:02}", 1000) for day in range(1, 31)]
+    assert {used.meter for used in source.usage(["nord"], "2026-12")} == {BYTE_DAYS}
