@@ -188,8 +188,6 @@ def _a_hospital_sees_its_own(exams: HttpClient, bearer: Issue) -> None:
 def simulated(
     http: HttpClient, headers: dict[str, str], hospital: str, item: str, price: str, period: str = "2026-10"
 ) -> Any:
-    http: HttpClient, headers: dict[str, str], hospital: str, item: str, price: str, period: str = "2026-10"
-) -> Any:
     body = {"hospital": hospital, "period": period, "prices": [{"item": item, "unit_price": price}]}
     return http.post("/api/simulations", headers={**headers, **JSON}, body=json.dumps(body).encode())
 
