@@ -31,12 +31,16 @@ def put_account(account: str) -> Response:
     request = routes.current_request
     session, user = _managed(request, account)
     is_disabled = json_body(request, "AccountState")["disabled"]
-    if is_disabled and user.username.lower() == session.subject:
+    # Users with a password have sessions under their name in lower case, others under the name their provider gave.
+    subjects = {user.username, user.username.lower()}
+    if is_disabled and session.subject in subjects:
         raise errors.Conflict("Nobody disables the account that he or she is signed in with.")
     wiring_accounts.accounts().set_disabled(user.username, is_disabled)
     if is_disabled:
-        for session_id in list(wiring.registry().sessions_of(user.username.lower())):
-            wiring.registry().end_session(user.username.lower(), session_id)
+        registry = wiring.registry()
+        for subject in subjects:
+            for session_id in list(registry.sessions_of(subject)):
+                registry.end_session(subject, session_id)
     return _shown(user, is_disabled=is_disabled)
 
 
