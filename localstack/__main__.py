@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         if options.command == "seed":
             seeding.seed(settings)
+        elif options.command == "issue-invoices":
+            seeding.issue_invoices(settings)
         elif options.command == "token":
             print(seeding.token(settings, options.role, options.hospital))
         elif options.command == "reindex":
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("install", help="install and build everything that run needs")
     commands.add_parser("status", help="health of the running platform")
     commands.add_parser("seed", help="register the demonstration region (run does it)")
+    commands.add_parser("issue-invoices", help="issue the demonstration region's invoices of last month (run does it)")
     commands.add_parser("reindex", help="rebuild the index from the archive bucket", add_help=False)
     token = commands.add_parser("token", help="print a bearer token of the running platform")
     token.add_argument("--role", required=True)

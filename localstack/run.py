@@ -223,7 +223,10 @@ class Platform:
             command += ["--state-dir", str(self.settings.state_dir)]
             environment = self.settings.base_environment() | self._environment
             log = self.settings.logs_dir / "demonstration.log"
-            await run_to_end(command, environment, log, ROOT, "The demonstration exams could not be sent")
+            await asyncio.gather(
+                run_to_end(command, environment, log, ROOT, "The demonstration exams could not be sent"),
+                self._command("issue-invoices", failure="Last month's invoices could not be issued"),
+            )
         done.touch()
 
     async def wait(self) -> None:

@@ -6,13 +6,16 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from localstack import certificates, identity_providers, region
+from localstack import certificates, identity_providers, invoiced_month, region
 from localstack.deployment import load_environment, write_private
 from localstack.local_settings import LocalSettings, SetupFailure
 
 TOKEN_LIFETIME_S = 8 * 3600
+PARIS = ZoneInfo("Europe/Paris")
 
 
 def use_platform(settings: LocalSettings) -> None:
@@ -45,7 +48,8 @@ def credentials(settings: LocalSettings) -> Iterator[tuple[str, str, str]]:
 
 
 def seed(settings: LocalSettings) -> None:
-    """Register hospitals, application entities, users, patients' contacts and a code; safe to repeat."""
+    """Register hospitals, application entities, users, patients' contacts and a code; with demonstration
+    exams also billing accounts and last month's ledger lines. Safe to repeat."""
     use_platform(settings)
     from chalicelib import wiring
     from chalicelib.access.model import Contact
@@ -60,6 +64,30 @@ def seed(settings: LocalSettings) -> None:
         if known is None or known.phone_number != phone_number:
             registry.put_contact(Contact(hospital, patient_id, "", phone_number, True, now_ms))
     _hand_over_code(settings)
+    if settings.demo:
+        invoiced_month.seed_accounts(wiring.accounts())
+        invoiced_month.seed_last_month(wiring.ledger(), datetime.now(UTC).astimezone(PARIS).date())
+
+
+def issue_invoices(settings: LocalSettings) -> None:
+    """Issue last month's invoices with their documents, as the first day of the month does.
+
+    Raises
+    ------
+    SetupFailure
+        If the function that issues them fails.
+    """
+    use_platform(settings)
+    from chalicelib import errors, wiring
+
+    period = invoiced_month.last_month(datetime.now(UTC).astimezone(PARIS).date())
+    for hospital in invoiced_month.ACCOUNTS:
+        try:
+            print(hospital, wiring.invoicer().issue(hospital, period) or "nothing to invoice")
+        except errors.NotFound as error:
+            print(hospital, error)  # a clock that is set before the first price list
+        except errors.ArchiveError as error:
+            raise SetupFailure(f"{hospital}: {error}") from error
 
 
 def _identity_provider_ports(environment: Mapping[str, str]) -> dict[str, int]:
