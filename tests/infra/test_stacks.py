@@ -232,8 +232,8 @@ def test_guessing_of_codes_raises_an_alarm(templates: Templates) -> None:
 
 
 def test_the_api_asks_for_packs_and_looks_at_studies_and_for_nothing_else(templates: Templates) -> None:
-    sending = [found for found in _policies_of(templates, "ApiHandlerRole") if "sqs:SendMessage" in _actions(found)]
-    queues = [statement["Resource"]["Fn::GetAtt"][0] for statement in sending]
+    (sending,) = [found for found in _policies_of(templates, "ApiHandlerRole") if "sqs:SendMessage" in _actions(found)]
+    queues = [resource["Fn::GetAtt"][0] for resource in sending["Resource"]]
     assert [queue[: queue.index("Queue")] for queue in queues] == ["Pack", "StudyReady"]
 
 
