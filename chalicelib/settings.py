@@ -47,6 +47,8 @@ class Settings:
     patient_session_s: int = 1800
     access_grant_days: int = 30
     """How long a professional who presented a patient's code has access."""
+    care_relation_days: int = 90
+    """How long a declared care relation lasts."""
     object_signing_secret: str = ""
     """Secrets Manager secret: {"key_pair_id": ..., "private_key": PEM} that signs URLs under /objects/."""
     public_url: str = "http://127.0.0.1:8080"

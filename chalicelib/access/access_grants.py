@@ -20,6 +20,8 @@ from chalicelib.archive.scope import PatientRef
 from chalicelib.errors import NotFound
 
 _DAY_S = 86_400
+CODE, CARE, EMERGENCY = "code", "care", "emergency"
+"""On what a grant rests: the patient's code, a care relation, break-glass (docs/adr/0028)."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class AccessGrant:
     granted_at: int
     """Seconds since the epoch; so is the next."""
     expires_at: int
+    basis: str = CODE
+    reference: str = ""
+    """Id of the care relation or use of break-glass."""
 
     @property
     def grant_id(self) -> str:
-        """The same for the same professional and patient."""
-        name = "\0".join((self.patient.hospital, self.patient.patient_id, self.patient.issuer, self.subject))
+        """The same for the same professional, patient and basis."""
+        names = [self.patient.hospital, self.patient.patient_id, self.patient.issuer, self.subject]
+        name = "\0".join(names if self.basis == CODE else [*names, self.basis])
         return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
@@ -104,9 +110,14 @@ def present_code(
     return grant
 
 
+def has_grants(session: Session) -> bool:
+    """Whether a session's professional may have been given patients."""
+    return any(map(session.may, (Permission.PRESENT_CODES, Permission.OPEN_PRIORS, Permission.BREAK_GLASS)))
+
+
 def with_granted_patients(session: Session, grants: AccessGrants) -> Session:
     """The session with every patient who gave its professional access, as of now."""
-    if not session.may(Permission.PRESENT_CODES):
+    if not has_grants(session):
         return session
     granted = [grant.patient for grant in grants.of_professional(session.subject)]
     return replace(session, scope=replace(session.scope, patients=_united(session.scope.patients, granted)))

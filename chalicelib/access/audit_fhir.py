@@ -46,7 +46,9 @@ SUBTYPES: dict[Action, tuple[str, str]] = {
     Action.ACCESS_REFUSED: ("110132", "Use of Restricted Function"),
 }
 OUTCOMES = {Outcome.SUCCESS: "0", Outcome.REFUSED: "4", Outcome.FAILED: "8"}
-CREATES = frozenset({Action.STORE, Action.SHARE_CREATED, Action.CODE_ISSUED, Action.GRANT_CREATED})
+CREATES = frozenset(
+    {Action.STORE, Action.SHARE_CREATED, Action.CODE_ISSUED, Action.GRANT_CREATED, Action.CARE_DECLARED}
+)
 READS = frozenset(
     {
         Action.READ_STUDY,

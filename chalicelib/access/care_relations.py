@@ -135,10 +135,10 @@ def _identity(study: StudyRecord) -> tuple[str, str, str] | None:
     """Family name, first given name and birth date, comparable; None where one of them is missing."""
     values = study.attributes.get("00100010", {}).get("Value") or [{}]
     name = values[0].get("Alphabetic", "") if isinstance(values[0], dict) else ""
-    family, _, given = fold(name).partition("^")
-    first = given.partition("^")[0].split(" ")[0]
+    family, given = [*name.split("^"), ""][:2]
+    first = [*fold(given).split(), ""][0]
     birth_date = study.value("00100030")
-    return (family.strip(), first, birth_date) if family.strip() and first and birth_date else None
+    return (fold(family).strip(), first, birth_date) if family.strip() and first and birth_date else None
 
 
 def _check_not_opposed(care: Care, own: PatientRef, other: PatientRef) -> None:

@@ -31,6 +31,12 @@ class Permission(Enum):
     """Keep documents of the session's hospital back, and lift that."""
     MANAGE_ACCOUNTS = "manage-accounts"
     """Of the session's hospital, an operator of every: machines' credentials, whether accounts may sign in."""
+    DECLARE_CARE = "declare-care"
+    """That the session's hospital treats a patient whom another one has exams of; record an opposition."""
+    OPEN_PRIORS = "open-priors"
+    """Of other hospitals, by a care relation."""
+    BREAK_GLASS = "break-glass"
+    REVIEW_BREAK_GLASS = "review-break-glass"
 
 
 class Role(Enum):
@@ -50,18 +56,36 @@ class Role(Enum):
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.RADIOLOGIST: frozenset({Permission.READ_IMAGES, Permission.SHARE, Permission.MARK_DOCUMENTS}),
-    Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES, Permission.SHARE}),
+    Role.RADIOLOGIST: frozenset(
+        {
+            Permission.READ_IMAGES,
+            Permission.SHARE,
+            Permission.MARK_DOCUMENTS,
+            Permission.DECLARE_CARE,
+            Permission.OPEN_PRIORS,
+            Permission.BREAK_GLASS,
+        }
+    ),
+    Role.GP: frozenset({Permission.READ_IMAGES, Permission.PRESENT_CODES, Permission.SHARE, Permission.BREAK_GLASS}),
     Role.GUEST: frozenset({Permission.READ_IMAGES}),
     Role.FINANCE: frozenset({Permission.READ_LEDGER}),
     Role.OPERATOR: frozenset(
         {Permission.OPERATE, Permission.READ_LEDGER, Permission.READ_AUDIT, Permission.MANAGE_ACCOUNTS}
     ),
-    Role.PACS_MANAGER: frozenset({Permission.READ_IMAGES, Permission.MANAGE_ACCOUNTS}),
+    Role.PACS_MANAGER: frozenset(
+        {Permission.READ_IMAGES, Permission.MANAGE_ACCOUNTS, Permission.MARK_DOCUMENTS, Permission.DECLARE_CARE}
+    ),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
-    Role.DESK: frozenset({Permission.REGISTER_CONTACTS, Permission.HAND_OVER_CODES, Permission.MARK_DOCUMENTS}),
+    Role.DESK: frozenset(
+        {
+            Permission.REGISTER_CONTACTS,
+            Permission.HAND_OVER_CODES,
+            Permission.MARK_DOCUMENTS,
+            Permission.DECLARE_CARE,
+        }
+    ),
     Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE}),
-    Role.PRIVACY_OFFICER: frozenset({Permission.READ_AUDIT}),
+    Role.PRIVACY_OFFICER: frozenset({Permission.READ_AUDIT, Permission.REVIEW_BREAK_GLASS}),
 }
 
 
@@ -70,6 +94,7 @@ SEES: dict[Role, frozenset[Kind]] = {
     Role.GP: frozenset({Kind.DELAYED}),
     Role.PACS_MANAGER: frozenset({Kind.DELAYED}),
     Role.GATEWAY: frozenset({Kind.DELAYED}),
+    Role.PACS_MANAGER: frozenset({Kind.DELAYED}),
     Role.PATIENT: frozenset({Kind.MASKED}),
 }
 """Marks that keep nothing back from a role; from roles that are not named all of them do (docs/adr/0027)."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from chalicelib.access.access_grants import AccessGrant
+from chalicelib.access.access_grants import CODE, AccessGrant
 from chalicelib.archive.scope import PatientRef
 from chalicelib.aws.dynamodb_items import Value, from_item, to_item
 from chalicelib.aws.dynamodb_requests import TransactionCancelled, beginning_with, call
@@ -37,6 +37,8 @@ class DynamoDBAccessGrants:
             "professional": grant.professional,
             "granted_at": grant.granted_at,
             "expires_at": grant.expires_at,
+            "basis": grant.basis,
+            "reference": grant.reference,
         }
         self._write([{"Put": {"TableName": self._table, "Item": to_item({**key, **values})}} for key in _keys(grant)])
 
@@ -81,4 +83,6 @@ def _grant(values: dict[str, Any]) -> AccessGrant:
         values["professional"],
         values["granted_at"],
         values["expires_at"],
+        values.get("basis", CODE),
+        values.get("reference", ""),
     )

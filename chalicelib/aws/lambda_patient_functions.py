@@ -26,16 +26,11 @@ class LambdaPatientMessenger:
 
     def access_given(self, grant: AccessGrant, until: date) -> None:
         """Tell a patient that a professional obtained access."""
-        patient = grant.patient
-        self._hand_over(
-            {
-                "hospital": patient.hospital,
-                "patient_id": patient.patient_id,
-                "issuer": patient.issuer,
-                "professional": grant.professional,
-                "until": until.isoformat(),
-            }
-        )
+        self._hand_over({**_about(grant), "until": until.isoformat()})
+
+    def emergency_access(self, grant: AccessGrant, on: date) -> None:
+        """Tell a patient that a professional saw exams in an emergency."""
+        self._hand_over({**_about(grant), "on": on.isoformat()})
 
     def _hand_over(self, event: dict[str, str]) -> None:
         payload = json.dumps(event).encode()
@@ -43,6 +38,15 @@ class LambdaPatientMessenger:
             self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=payload)
         except (BotoCoreError, ClientError) as error:
             raise Unavailable("Messages cannot be sent at the moment.") from error
+
+
+def _about(grant: AccessGrant) -> dict[str, str]:
+    return {
+        "hospital": grant.patient.hospital,
+        "patient_id": grant.patient.patient_id,
+        "issuer": grant.patient.issuer,
+        "professional": grant.professional,
+    }
 
 
 class LambdaPatientSheet:

@@ -26,8 +26,23 @@ def access_given_text(professional: str, until: date, public_url: str) -> str:
     >>> access_given_text("Médecin traitant", date(2026, 12, 25), "https://sansfilm.example")
     "Médecin traitant a accès à vos examens jusqu'au 25/12/2026 avec votre code. Pour y mettre fin : https://sansfilm.example"
     """
-    name = "".join(character for character in folded(professional) if character in BASIC and character != "\n")
-    name = name[:NAME_CHARACTERS].strip() or "Un professionnel"
-    text = f"{name} a accès à vos examens jusqu'au {until:%d/%m/%Y} avec votre code."
+    text = f"{_name(professional)} a accès à vos examens jusqu'au {until:%d/%m/%Y} avec votre code."
     ending = f" Pour y mettre fin : {public_url}"
     return text + ending if septets(text + folded(ending)) <= SEGMENT_SEPTETS else text
+
+
+def _name(professional: str) -> str:
+    name = "".join(character for character in folded(professional) if character in BASIC and character != "\n")
+    return name[:NAME_CHARACTERS].strip() or "Un professionnel"
+
+
+def emergency_access_text(professional: str, on: date, public_url: str) -> str:
+    """A professional saw exams without having been asked to, in an emergency.
+
+    >>> emergency_access_text("Radiologue, Hôpital Sud", date(2026, 11, 26), "https://sansfilm.example")
+    "Accès en urgence à vos examens le 26/11/2026 par Radiologue, Hopital Sud. L'accès sera contrôlé. https://sansfilm.example"
+    """
+    text = f"Accès en urgence à vos examens le {on:%d/%m/%Y} par {_name(professional)}. L'accès sera contrôlé."
+    ending = f" {public_url}"
+    text = folded(text)
+    return text + folded(ending) if septets(text + folded(ending)) <= SEGMENT_SEPTETS else text

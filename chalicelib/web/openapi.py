@@ -12,6 +12,7 @@ from chalicelib.web import (
     openapi_accounts,
     openapi_audit,
     openapi_billing,
+    openapi_care,
     openapi_cost,
     openapi_marks,
     openapi_patients,
@@ -110,6 +111,7 @@ def _paths() -> dict[str, Any]:
         **openapi_patients.paths(),
         **openapi_sharing.paths(),
         **openapi_marks.paths(),
+        **openapi_care.paths(),
         **openapi_audit.paths(),
         **openapi_accounts.paths(),
         "/api/session": {

@@ -17,6 +17,7 @@ from chalicelib.web.schema_parts import object_of as _object
 from chalicelib.web.schemas_accounts import ACCOUNT_SCHEMAS
 from chalicelib.web.schemas_audit import AUDIT_SCHEMAS
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
+from chalicelib.web.schemas_care import CARE_SCHEMAS
 from chalicelib.web.schemas_cost import COST_SCHEMAS
 from chalicelib.web.schemas_marks import MARK_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
@@ -226,6 +227,7 @@ SCHEMAS: dict[str, Schema] = {
     **PATIENT_SCHEMAS,
     **SHARING_SCHEMAS,
     **MARK_SCHEMAS,
+    **CARE_SCHEMAS,
     **AUDIT_SCHEMAS,
     **ACCOUNT_SCHEMAS,
     "Problem": _object(

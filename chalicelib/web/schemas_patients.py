@@ -15,6 +15,11 @@ PATIENT_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "descri
 ISSUER: Schema = {"type": "string", "maxLength": 64, "description": "IssuerOfPatientID (0010,0021)"}
 GRANT = object_of(
     {
+        "basis": {
+            "type": "string",
+            "enum": ["code", "care", "emergency"],
+            "description": "The patient's code, a care relation, or break-glass",
+        },
         "id": STRING,
         "professional": STRING,
         "hospital": STRING,

@@ -113,6 +113,11 @@ const sessionsRoute = createRoute({
   path: "/sessions",
   component: lazyRouteComponent(() => import("./pages/Sessions"), "SessionsPage"),
 });
+const emergencyAccessesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/emergency-accesses",
+  component: lazyRouteComponent(() => import("./pages/BreakGlassReview"), "BreakGlassReviewPage"),
+});
 const operationsRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/operations",
@@ -137,6 +142,7 @@ const routeTree = rootRoute.addChildren([
     accessRoute,
     trailRoute,
     ownTrailRoute,
+    emergencyAccessesRoute,
   ]),
 ]);
 

@@ -20,6 +20,7 @@ export interface HandedOver {
 
 export interface AccessGrant {
   id: string;
+  basis: "code" | "care" | "emergency";
   professional: string;
   hospital: string;
   patient_id: string;

@@ -11,6 +11,10 @@ export type Permission =
   | "manage-grants"
   | "mark-documents"
   | "read-audit"
+  | "declare-care"
+  | "open-priors"
+  | "break-glass"
+  | "review-break-glass"
   | "operate"
   | "manage-accounts"
   | "share";

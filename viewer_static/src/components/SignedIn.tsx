@@ -16,6 +16,7 @@ const SECTIONS = [
   { to: "/access", label: "navigation.ownAccess", permission: "manage-grants" },
   { to: "/who-looked", label: "navigation.ownTrail", permission: "manage-grants" },
   { to: "/desk", label: "navigation.desk", permission: "hand-over-codes" },
+  { to: "/emergency-accesses", label: "navigation.emergencyAccesses", permission: "review-break-glass" },
   { to: "/ledger", label: "navigation.ledger", permission: "read-ledger" },
   { to: "/trail", label: "navigation.trail", permission: "read-audit" },
   { to: "/dashboard", label: "navigation.dashboard", permission: "read-ledger" },

@@ -18,6 +18,7 @@ export interface DicomElement {
 export type DicomJson = { [tag: string]: DicomElement | undefined };
 
 export const Tag = {
+  IssuerOfPatientID: "00100021",
   RetrieveURL: "00081190",
   SOPClassUID: "00080016",
   SOPInstanceUID: "00080018",

@@ -28,7 +28,9 @@ export const NO_CRITERIA: StudyCriteria = {
   modality: "",
 };
 
-const STUDY_FIELDS = [Tag.StudyDescription, Tag.ModalitiesInStudy, Tag.InstitutionName].join(",");
+const STUDY_FIELDS = [Tag.StudyDescription, Tag.ModalitiesInStudy, Tag.InstitutionName, Tag.IssuerOfPatientID].join(
+  ",",
+);
 const INSTANCE_FIELDS = [Tag.NumberOfFrames, Tag.DocumentTitle, Tag.ContentDate, Tag.ConceptNameCodeSequence].join(",");
 
 export function studyParameters(criteria: StudyCriteria): URLSearchParams {

@@ -9,7 +9,9 @@ import { SESSION_KEY, useSession } from "../api/session";
 import { CodeEntries, NO_CODE, readDraft } from "../components/CodeEntries";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { Loading, Page } from "../components/Page";
+import { BreakGlass } from "./BreakGlass";
 import { readableDay } from "./format";
+import { OppositionChoice } from "./OppositionChoice";
 import { CodeFailure } from "./PatientSignIn";
 
 /** To a professional: access to a patient by the patient's code. To a patient: who has access, and ending it. */
@@ -57,6 +59,7 @@ function PatientAccess() {
           {t(presenting.isPending ? "patientCode.wait" : "access.submit")}
         </Button>
       </Form>
+      <BreakGlass />
       <h2>{t("access.patients")}</h2>
       <Grants nobody={t("access.noPatients")} />
     </Page>
@@ -81,6 +84,7 @@ function OwnAccess() {
     <Page title={t("access.own")}>
       <p className="introduction">{t("access.ownAbout")}</p>
       <Grants nobody={t("access.nobody")} />
+      <OppositionChoice />
     </Page>
   );
 }
@@ -113,6 +117,7 @@ function Grant({ grant, isOwn }: { grant: AccessGrant; isOwn: boolean }) {
     <li>
       <div>
         <span className="strong">{isOwn ? grant.professional : t("patient.id", { id: grant.patient_id })}</span>
+        {grant.basis !== "code" && <span className="sub">{t(`access.basis.${grant.basis}`)}</span>}
         <span className="sub">{t("access.period", { from: day(grant.granted_at), until: day(grant.expires_at) })}</span>
       </div>
       {isOwn && (

@@ -8,6 +8,7 @@ import { Page } from "../components/Page";
 import { TextEntry } from "../components/TextEntry";
 import { readableDay } from "./format";
 import { HandOver } from "./HandOver";
+import { OppositionChoice } from "./OppositionChoice";
 
 /** The desk hands over a patient's code, replaces it, revokes it. */
 export function DeskPage() {
@@ -59,6 +60,7 @@ export function DeskPage() {
             onHandedOver={() => setState({ ...state, has_code: true })}
           />
           {state.has_code && <Revoke state={state} onRevoked={() => setState({ ...state, has_code: false })} />}
+          <OppositionChoice key={state.patient_id} patient={{ patient_id: state.patient_id, issuer: state.issuer }} />
         </section>
       )}
     </Page>

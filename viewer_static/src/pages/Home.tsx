@@ -10,6 +10,7 @@ export function Home() {
   const permissions = useSession().data?.permissions ?? [];
   if (permissions.includes("read-images")) return <Worklist />;
   if (permissions.includes("hand-over-codes")) return <Navigate to="/desk" replace />;
+  if (permissions.includes("review-break-glass")) return <Navigate to="/emergency-accesses" replace />;
   if (permissions.includes("operate")) return <Navigate to="/operations" replace />;
   if (permissions.includes("read-ledger")) return <Navigate to="/ledger" replace />;
   if (permissions.includes("read-audit")) return <Navigate to="/trail" replace />;

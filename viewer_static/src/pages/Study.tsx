@@ -9,6 +9,7 @@ import { otherStudiesQuery, seriesQuery, studyQuery } from "../dicomweb/qido";
 import { kindOfSeries, thumbnailUrl } from "../dicomweb/wado";
 import { Confidentiality } from "./Confidentiality";
 import { DocumentLinks } from "./DocumentLinks";
+import { Priors } from "./Priors";
 import { ShareStudy } from "./ShareStudy";
 import { useStudySummary, viewerUrl } from "./study_summary";
 
@@ -87,6 +88,7 @@ export function StudyPage() {
             </section>
             <Confidentiality study={study} series={series} />
             <OtherStudies study={study} />
+            <Priors study={study} />
           </div>
         </div>
       )}
