@@ -41,7 +41,7 @@ def test_priors_by_care_relation_an_emergency_and_its_review(
     region = page.get_by_role("region", name="Examens antérieurs dans d’autres hôpitaux")
     region.get_by_role("button", name="Déclarer une prise en charge").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Hôpital", exact=True).select_option("Hopital Nord")
+    dialog.get_by_role("combobox").first.select_option("Hopital Nord")
     dialog.get_by_label("IPP du patient").fill("INCONNU")
     dialog.get_by_label("Le patient est informé").check()
     dialog.get_by_role("button", name="Déclarer").click()
@@ -69,7 +69,7 @@ def test_priors_by_care_relation_an_emergency_and_its_review(
 
     page.goto(f"/studies/{here[0].StudyInstanceUID}")
     region.get_by_role("button", name="Accès en urgence").click()
-    dialog.get_by_label("Hôpital", exact=True).select_option("Hopital Nord")
+    dialog.get_by_role("combobox").first.select_option("Hopital Nord")
     dialog.get_by_label("Motif").select_option("Urgence vitale")
     dialog.get_by_label("Précisez").fill("Douleur thoracique, antérieurs utiles")
     assert violations(page) == []

@@ -94,7 +94,7 @@ export function declareCare(patient: PatientId, other: { hospital: string; patie
 }
 
 export function openPriors(patient: PatientId, relation: string): Promise<CareRelation> {
-  return requestJson(`/api/care-relations/${relation}/opening?${query(patient)}`, { method: "POST" });
+  return send(`/api/care-relations/${relation}/opening?${query(patient)}`, "POST", {});
 }
 
 export async function endCare(patient: PatientId, relation: string): Promise<void> {
