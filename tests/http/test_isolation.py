@@ -269,21 +269,22 @@ def test_the_same_uids_in_two_hospitals_never_meet(exams: HttpClient, bearer: Is
 # Of the portal's API -------------------------------------------------------------------------------------------------
 
 IMAGE_ROLES, EVERYBODY = {"radiologist", "gp", "patient"}, {each.value for each in Role}
+MARKING = {"radiologist", "desk", "pacs-manager"}
 API_ROWS: dict[tuple[str, str], set[str]] = {
     **{("GET", path): EVERYBODY for path in ("/api/session", "/api/hospitals")},
     ("DELETE", "/api/session"): EVERYBODY,
     **{("GET", path): IMAGE_ROLES for path in ("/api/shares", "/api/shares/{share}", "/api/received-shares")},
     ("POST", "/api/shares"): IMAGE_ROLES,
     ("DELETE", "/api/shares/{share}"): IMAGE_ROLES,
-    ("GET", "/api/studies/{study}/marks"): {"radiologist", "desk"},
-    ("POST", "/api/studies/{study}/marks"): {"radiologist", "desk"},
-    ("DELETE", "/api/studies/{study}/marks/{mark}"): {"radiologist", "desk"},
-    ("GET", "/api/care-relations"): {"radiologist", "desk"},
-    ("POST", "/api/care-relations"): {"radiologist", "desk"},
-    ("DELETE", "/api/care-relations/{relation}"): {"radiologist", "desk"},
+    ("GET", "/api/studies/{study}/marks"): MARKING,
+    ("POST", "/api/studies/{study}/marks"): MARKING,
+    ("DELETE", "/api/studies/{study}/marks/{mark}"): MARKING,
+    ("GET", "/api/care-relations"): MARKING,
+    ("POST", "/api/care-relations"): MARKING,
+    ("DELETE", "/api/care-relations/{relation}"): MARKING,
     ("POST", "/api/care-relations/{relation}/opening"): {"radiologist"},
-    ("GET", "/api/oppositions/{patient}"): {"radiologist", "desk"},
-    ("PUT", "/api/oppositions/{patient}"): {"radiologist", "desk"},
+    ("GET", "/api/oppositions/{patient}"): MARKING,
+    ("PUT", "/api/oppositions/{patient}"): MARKING,
     ("GET", "/api/my/opposition"): {"patient"},
     ("PUT", "/api/my/opposition"): {"patient"},
     ("POST", "/api/break-glass"): {"radiologist", "gp"},
