@@ -54,7 +54,12 @@ def import_files(store: CostStore, paths: Sequence[Path], exported_at: str) -> l
     """
     export = read_export(paths)
     made = [import_of(lines, exported_at, export.kind) for _, lines in sorted(export.periods.items())]
-    return [(each, store.keep(each, content)) for each, content in made]
+    found = []
+    for each, content in made:
+        known = store.imported(each.period)
+        is_other = known is None or known.digest != each.digest
+        found.append((each, store.keep(each, content) and is_other))
+    return found
 
 
 def reconcile(

@@ -43,7 +43,7 @@ def test_a_bill_is_imported_once_replaced_by_a_later_one_and_allocated(
     assert "No bill of 2026-10 was imported." in capsys.readouterr().err
     assert run("import", first, "--exported-at", "2026-11-02T00:00:00Z") == 0
     assert "2026-10: CUR 2.0, 10 lines, 25.739012234600 USD: imported" in capsys.readouterr().out
-    assert run("import", first, "--exported-at", "2026-11-02T00:00:00Z") == 0
+    assert run("import", first, "--exported-at", "2026-11-02T00:00:01Z") == 0
     assert "unchanged" in capsys.readouterr().out
     assert run("import", later, "--exported-at", "2026-11-01T00:00:00Z") == 0
     assert "unchanged" in capsys.readouterr().out
