@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: lock help run test bench token synth lint types lambda-report setup install clean
+.PHONY: lock help run test bench token synth lint types advisories lambda-report setup install clean
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.stamp
@@ -31,7 +31,7 @@ run: $(SETUP) ## Start the whole platform in the foreground (Ctrl-C stops it, da
 test: $(SETUP) ## Run every check and test
 	@sh tests/system_packages.sh
 	@$(BIN)/python -m localstack install
-	@$(MAKE) --no-print-directory lint types
+	@$(MAKE) --no-print-directory lint types advisories
 	@sh tests/run.sh $(BIN)/python
 
 bench: $(SETUP) ## Benchmarks against peers, written under bench/results/
@@ -53,6 +53,9 @@ lint: $(SETUP) ## Style, format, dependencies between modules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+advisories: $(SETUP) ## Known vulnerabilities of what is locked; says so where the services cannot be reached
+	@$(BIN)/python -m infra.advisories
 
 types: $(SETUP) ## Static types
 	$(BIN)/mypy
