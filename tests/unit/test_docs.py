@@ -25,6 +25,12 @@ def test_make_targets_exist(document: Path) -> None:
     assert set(re.findall(r"`make (?:-s )?([a-z-]+)", document.read_text())) <= targets
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_that_prove_something_exist(document: Path) -> None:
+    for file, name in re.findall(r"(tests/[\w/]+\.py)::(test_\w+)", document.read_text()):
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file}::{name}"
+
+
 def test_settings_of_the_readme_are_read() -> None:
     code = (ROOT / "localstack/local_settings.py").read_text()
     for name in re.findall(r"`(SANSFILM_[A-Z_]+)", (ROOT / "README.md").read_text()):
