@@ -1,7 +1,7 @@
 """Seals the audit trail of every hospital and of the region, every five minutes; anchors the heads once a day.
 
 The event {"verify": "new"}, once a day, has every chain verified since its last anchor; {"verify": "all"} from its
-beginning. What is wrong is logged, kept for the privacy officer's page, and fails the run, which raises an alarm.
+beginning. What is wrong is logged, kept for the privacy officer's page, and fails the run.
 
 A repeated or concurrent event does no harm: a block is written behind the head that it follows, or not at all.
 """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from app import app
@@ -16,7 +14,6 @@ from tests.http.sharing import OTHER_STUDY, STUDY, STUDY_OF_SUD, store_exams
 from tests.http.test_patient_access import patients, store
 
 __all__ = ["MessagesFunction", "patients"]
-FORGED = "203.0.113.9"
 
 
 @pytest.fixture(autouse=True)
@@ -54,19 +51,6 @@ def test_no_path_or_doubled_parameter_leads_to_another_hospitals_exam(http: Http
         if answer.status_code < 300:
             assert STUDY_OF_SUD.encode() not in answer.body, trick
             assert b"sud" not in answer.body.lower(), trick
-
-
-def test_the_address_that_a_caller_claims_is_not_believed_at_the_gateways_own_address(
-    http: HttpClient, bearer: Issue
-) -> None:
-    """It would give each guess an allowance of its own, and a false place in the trail."""
-    for secret in ({}, {"X-Sansfilm-Edge": ""}, {"X-Sansfilm-Edge": "guessed"}):
-        headers = {"Content-Type": "application/json", "X-Sansfilm-Edge": "none", "X-Viewer-Address": FORGED, **secret}
-        body = json.dumps({"username": "nobody", "password": "wrong-password"}).encode()
-        assert http.post("/api/session", headers=headers, body=body).status_code == 401
-    found = http.get("/api/audit-events?hospital=_region", headers=bearer(Role.OPERATOR)).json_body["events"]
-    assert len(found) == 3
-    assert FORGED not in json.dumps(found)
 
 
 def test_a_replayed_one_time_password_opens_nothing(patients: Patients) -> None:
