@@ -66,6 +66,10 @@ class Action(Enum):
     READ_REGISTRY = "read-registry"
     READ_LEDGER = "read-ledger"
     READ_AUDIT = "read-audit"
+    LINE_DISPUTED = "line-disputed"
+    """A line of an invoice is contested (docs/adr/0031)."""
+    DISPUTE_ACCEPTED = "dispute-accepted"
+    DISPUTE_REFUSED = "dispute-refused"
 
 
 class Outcome(Enum):

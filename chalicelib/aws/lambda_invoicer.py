@@ -27,7 +27,14 @@ class LambdaInvoicer:
         errors.Unavailable
             If it fails or does not answer.
         """
-        payload = json.dumps({"hospital": hospital, "period": period}).encode()
+        return self._invoke(hospital, period=period)
+
+    def credit(self, hospital: str, dispute: str) -> str:
+        """Issue the credit note of an accepted dispute with its documents; return its number. Raises as `issue`."""
+        return self._invoke(hospital, dispute=dispute)
+
+    def _invoke(self, hospital: str, **asked: str) -> str:
+        payload = json.dumps({"hospital": hospital, **asked}).encode()
         try:
             answer = self._client.invoke(FunctionName=self._function_name, Payload=payload)
             outcome = json.loads(answer["Payload"].read())

@@ -10,18 +10,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from chalicelib.billing.ledger import Usage
 from chalicelib.billing.rating import RatedLine, Rating, Vat
 
 INVOICE, CREDIT_NOTE = "380", "381"
 """Codes of UNTDID 1001 (BT-3)."""
-CREDIT_TRANSFER = "30"
-"""Code of UNTDID 4461 (BT-81)."""
-UNIT = "C62"
-"""One, UN/ECE Recommendation 20 (BT-130)."""
-SIREN_SCHEME, SIRET_SCHEME, ELECTRONIC_ADDRESS_SCHEME = "0002", "0009", "0225"
-"""ISO/IEC 6523; 0225 is France's directory of electronic invoicing."""
-SERVICES = "S1"
-"""Business process of France's reform (BT-23): an invoice for services."""
 PUBLIC_TERM_DAYS, PRIVATE_TERM_DAYS = 50, 30
 """Payment terms of public health establishments and of everybody else (Code de la commande publique, R2192-11)."""
 NOTES = (
@@ -32,6 +25,8 @@ NOTES = (
 """Mentions that French invoices must carry (Code de commerce, L441-9 and L441-10)."""
 
 
+SERIES = {INVOICE: "SF", CREDIT_NOTE: "AV"}
+"""First letters of the numbers of each kind: each counts without gaps on its own."""
 DOCUMENTS: dict[str, str] = {
     "facture.pdf": "application/pdf",
     "facture-ubl.xml": "application/xml",
@@ -39,6 +34,8 @@ DOCUMENTS: dict[str, str] = {
     "detail.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 """Documents of an invoice and their media types."""
+CREDIT_DOCUMENTS: dict[str, str] = {"avoir.pdf": "application/pdf", "avoir-ubl.xml": "application/xml"}
+"""Those of a credit note: its only line names the exam."""
 
 
 def is_siret(text: str) -> bool:
@@ -94,6 +91,18 @@ class Account:
     """Code of the service in Chorus Pro (BT-10)."""
     commitment_number: str = ""
     """`Numéro d'engagement` (BT-13)."""
+    service_code_required: bool = False
+    """Chorus Pro refuses this hospital's invoices without one; the next likewise."""
+    commitment_number_required: bool = False
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Fields without which the hospital refuses an invoice."""
+        needed = {
+            "service_code": self.service_code_required and not self.service_code,
+            "commitment_number": self.commitment_number_required and not self.commitment_number,
+        }
+        return tuple(name for name, is_missing in needed.items() if is_missing)
 
     @property
     def term_days(self) -> int:
@@ -102,8 +111,30 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Cover:
+    """Facts of one month that a document charges, or credits."""
+
+    period: str
+    price_list: str
+    """Version; every later correction of that month is made with it."""
+    usages: tuple[Usage, ...]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a credit note corrects."""
+
+    invoice: str
+    """Number of the preceding invoice (BT-25)."""
+    invoice_issued_on: date
+    """BT-26."""
+    dispute: str
+    accession_number: str
+
+
+@dataclass(frozen=True)
 class Invoice:
-    """A closed month of a hospital, numbered."""
+    """A closed month of a hospital, numbered; or a credit note, whose amounts are what is given back."""
 
     number: str
     """At most 35 letters, digits and `+-_/` (BR-FR-01, BR-FR-02)."""
@@ -113,6 +144,20 @@ class Invoice:
     rating: Rating
     seller: Seller
     account: Account
+    covers: tuple[Cover, ...] = ()
+    """Its own month first, then those that late facts belong to."""
+    corrects: Correction | None = None
+    """None: an invoice."""
+
+    @property
+    def kind(self) -> str:
+        """Code of UNTDID 1001 (BT-3)."""
+        return CREDIT_NOTE if self.corrects else INVOICE
+
+    @property
+    def documents(self) -> dict[str, str]:
+        """Names of its documents and their media types."""
+        return CREDIT_DOCUMENTS if self.corrects else DOCUMENTS
 
     @property
     def due_on(self) -> date:
@@ -143,6 +188,7 @@ def to_json(invoice: Invoice) -> dict[str, Any]:
 def from_json(content: Mapping[str, Any]) -> Invoice:
     """Inverse of `to_json`."""
     rating, account = content["rating"], content["account"]
+    correction = content.get("corrects")
     lines = (
         {**line, **{n: Decimal(line[n]) for n in ("unit_price", "vat_rate", "amount")}} for line in rating["lines"]
     )
@@ -155,76 +201,15 @@ def from_json(content: Mapping[str, Any]) -> Invoice:
         Rating(rating["price_list"], tuple(RatedLine(**line) for line in lines), tuple(vat)),
         Seller(**content["seller"]),
         Account(**{**account, "buyer": Party(**account["buyer"])}),
+        tuple(_cover(each) for each in content.get("covers", ())),
+        _correction(correction) if correction else None,
     )
 
 
-def business_terms(invoice: Invoice) -> dict[str, Any]:
-    """An invoice as the business terms and groups of EN 16931, in the shape of the `factur-x` library."""
-    account, rating = invoice.account, invoice.rating
-    terms: dict[str, Any] = {
-        "BT-1": invoice.number,
-        "BT-2": invoice.issued_on,
-        "BT-3": INVOICE,
-        "BT-5": "EUR",
-        "BT-9": invoice.due_on,
-        "BT-20": f"Paiement par virement à {account.term_days} jours",
-        "BT-23": SERVICES,
-        "BT-72": invoice.last_day,
-        "BT-73": invoice.first_day,
-        "BT-74": invoice.last_day,
-        "BT-81": CREDIT_TRANSFER,
-        "BT-83": invoice.number,
-        "BT-84": invoice.seller.iban,
-        "BT-86": invoice.seller.bic,
-        "BG-1": [{"BT-21": code, "BT-22": text} for code, text in NOTES],
-        "BG-4": {**_party(invoice.seller), "legal_info": invoice.seller.legal_form},
-        "BG-7": _party(account.buyer),
-        "BG-23": [
-            {"BT-116": str(vat.base), "BT-117": str(vat.amount), "BT-118": "S", "BT-119": str(vat.rate)}
-            for vat in rating.vat
-        ],
-        "BG-25": [_line(number, line) for number, line in enumerate(rating.lines, 1)],
-        "BT-106": str(rating.total_without_vat),
-        "BT-109": str(rating.total_without_vat),
-        "BT-110": str(rating.total_vat),
-        "BT-112": str(rating.total),
-        "BT-115": str(rating.total),
-    }
-    chorus = {"BT-10": account.service_code, "BT-13": account.commitment_number}
-    return terms | {term: value for term, value in chorus.items() if value}
+def _cover(content: Mapping[str, Any]) -> Cover:
+    usages = (Usage(**{**each, "modalities": tuple(each["modalities"])}) for each in content["usages"])
+    return Cover(content["period"], content["price_list"], tuple(usages))
 
 
-def _party(party: Party) -> dict[str, Any]:
-    return {
-        "name": party.name,
-        "identifiers": {SIRET_SCHEME: party.siret},
-        "legal_identifier": party.siren,
-        "legal_identifier_schemeid": SIREN_SCHEME,
-        "einvoicing_addr": party.siret,
-        "einvoicing_addr_schemeid": ELECTRONIC_ADDRESS_SCHEME,
-        "addr_l1": party.street,
-        "postcode": party.postcode,
-        "city": party.city,
-        "country_code": party.country,
-        **({"vat_identifier": party.vat_number} if party.vat_number else {}),
-    }
-
-
-def _line(number: int, line: RatedLine) -> Mapping[str, Any]:
-    return {
-        "BT-126": str(number),
-        "BT-129": str(line.quantity),
-        "BT-130": UNIT,
-        "BT-131": str(line.amount),
-        "BT-146": _price(line.unit_price),
-        "BT-149": str(line.per),
-        "BT-151": "S",
-        "BT-152": str(line.vat_rate),
-        "BT-153": line.label_fr,
-        "BT-155": line.item,
-    }
-
-
-def _price(price: Decimal) -> str:
-    """At least two decimals."""
-    return str(price if -int(price.as_tuple().exponent) >= 2 else price.quantize(Decimal("0.01")))
+def _correction(content: Mapping[str, Any]) -> Correction:
+    return Correction(**{**content, "invoice_issued_on": date.fromisoformat(content["invoice_issued_on"])})

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 from facturx import generate_from_binary, generate_xml
 from xlsxwriter import Workbook
 
-from chalicelib.billing.invoice import Invoice, business_terms
-from chalicelib.billing.invoice_pdf import pdf
+from chalicelib.billing.adjusting import origin
+from chalicelib.billing.en16931 import business_terms
+from chalicelib.billing.invoice import Invoice
+from chalicelib.billing.invoice_pdf import pdf, title
 from chalicelib.billing.ledger import Line
 
 FACTUR_X, UBL, LEVEL = "factur-x", "ubl-2.1", "en16931"
@@ -29,6 +31,7 @@ DETAIL_COLUMNS = (
     "Examen (UID)",
     "Enregistré le",
     "Empreinte",
+    "Mois d'origine",
 )
 _PARIS = ZoneInfo("Europe/Paris")
 
@@ -47,9 +50,9 @@ def factur_x(invoice: Invoice) -> bytes:
     """The invoice as people read it, PDF/A-3, with the XML that machines read inside it."""
     metadata = {
         "author": invoice.seller.name,
-        "title": f"Facture {invoice.number}",
+        "title": title(invoice),
         "subject": f"{invoice.account.buyer.name}, {invoice.period}",
-        "keywords": "Facture, Factur-X",
+        "keywords": f"{title(invoice).partition(' ')[0]}, Factur-X",
     }
     document = generate_from_binary(
         pdf(invoice), cii_xml(invoice), FACTUR_X, LEVEL, check_xsd=False, pdf_metadata=metadata, lang="fr-FR"
@@ -57,12 +60,12 @@ def factur_x(invoice: Invoice) -> bytes:
     return bytes(document)
 
 
-def detail_csv(lines: Iterable[Line]) -> bytes:
+def detail_csv(invoice: Invoice, lines: Iterable[Line]) -> bytes:
     """Every line of the ledger behind an invoice, for spreadsheets in French: semicolons, UTF-8 with a mark."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")
     writer.writerow(DETAIL_COLUMNS)
-    writer.writerows([_harmless(value) for value in _row(line)] for line in lines)
+    writer.writerows([_harmless(value) for value in _row(invoice, line)] for line in lines)
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -71,16 +74,16 @@ def detail_xlsx(invoice: Invoice, lines: Iterable[Line]) -> bytes:
     output = io.BytesIO()
     with Workbook(output, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         sheet = book.add_worksheet("Détail")
-        book.set_properties({"title": f"Facture {invoice.number}", "author": invoice.seller.name})
+        book.set_properties({"title": title(invoice), "author": invoice.seller.name})
         sheet.set_column(0, len(DETAIL_COLUMNS) - 1, 22)
         sheet.freeze_panes(1, 0)
         sheet.write_row(0, 0, DETAIL_COLUMNS, book.add_format({"bold": True}))
         for number, line in enumerate(lines, 1):
-            sheet.write_row(number, 0, _row(line))
+            sheet.write_row(number, 0, _row(invoice, line))
     return output.getvalue()
 
 
-def _row(line: Line) -> list[Any]:
+def _row(invoice: Invoice, line: Line) -> list[Any]:
     """No name, no birth date, no description: nothing of the patient but the hospital's own order number."""
     return [
         line.seq,
@@ -91,6 +94,7 @@ def _row(line: Line) -> list[Any]:
         line.study_instance_uid,
         _local(line.recorded_at),
         line.hash[:16],
+        "" if (month := origin(line, invoice.period)) == invoice.period else month,
     ]
 
 

@@ -45,7 +45,7 @@ def pdf(invoice: Invoice) -> bytes:
     document = BaseDocTemplate(
         output,
         pagesize=A4,
-        title=f"Facture {invoice.number}",
+        title=title(invoice),
         author=invoice.seller.name,
         lang="fr-FR",
         initialFontName="Vera",
@@ -69,6 +69,11 @@ def pdf(invoice: Invoice) -> bytes:
     return _with_colours_defined(output.getvalue())
 
 
+def title(invoice: Invoice) -> str:
+    """`Facture SF2026-000001` or `Avoir AV2026-000001`."""
+    return f"{'Avoir' if invoice.corrects else 'Facture'} {invoice.number}"
+
+
 def money(amount: Decimal) -> str:
     """An amount as French readers expect it, with no-break spaces.
 
@@ -81,14 +86,16 @@ def money(amount: Decimal) -> str:
 
 def _head(invoice: Invoice, width: float) -> list[Any]:
     seller, buyer = _party(invoice.seller), _party(invoice.account.buyer)
-    account = invoice.account
+    account, corrects = invoice.account, invoice.corrects
     month = MONTHS[invoice.first_day.month - 1]
     of_month = f"d'{month}" if month[0] in "ao" else f"de {month}"
     facts = [
-        ("Facture n°", invoice.number),
+        ("Avoir n°" if corrects else "Facture n°", invoice.number),
         ("Date d'émission", invoice.issued_on.strftime("%d/%m/%Y")),
         ("Période", f"du {invoice.first_day:%d/%m/%Y} au {invoice.last_day:%d/%m/%Y}"),
-        ("Échéance", f"{invoice.due_on:%d/%m/%Y} ({account.term_days} jours)"),
+        ("Facture rectifiée", f"{corrects.invoice} du {corrects.invoice_issued_on:%d/%m/%Y}")
+        if corrects
+        else ("Échéance", f"{invoice.due_on:%d/%m/%Y} ({account.term_days} jours)"),
         *([("Code service", account.service_code)] if account.service_code else []),
         *([("N° d'engagement", account.commitment_number)] if account.commitment_number else []),
     ]
@@ -98,7 +105,10 @@ def _head(invoice: Invoice, width: float) -> list[Any]:
     table = Table(rows, [32 * mm, width - 32 * mm])
     table.setStyle(_style(("LEFTPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)))
     return [
-        Paragraph(f"Facture {of_month} {invoice.first_day.year}", _TITLE),
+        Paragraph(
+            f"Avoir sur la facture {corrects.invoice}" if corrects else f"Facture {of_month} {invoice.first_day.year}",
+            _TITLE,
+        ),
         Paragraph("Archivage régional d'imagerie médicale, facturé à l'usage", _BODY),
         Spacer(0, 6 * mm),
         parties,
@@ -126,7 +136,8 @@ def _lines(invoice: Invoice, width: float) -> Table:
         per = f" / {line.per}" if line.per > 1 else ""
         quantity = f"{line.quantity:,}".replace(",", "\u00a0")
         cells = [quantity, money(line.unit_price) + per, f"{line.vat_rate:f} %", money(line.amount)]
-        rows.append([Paragraph(escape(line.label_fr), _BODY), *(Paragraph(cell, _RIGHT) for cell in cells)])
+        label = escape(line.label_fr) + (f'<br/><font size="7">{escape(line.detail)}</font>' if line.detail else "")
+        rows.append([Paragraph(label, _BODY), *(Paragraph(cell, _RIGHT) for cell in cells)])
     widths = [width - 102 * mm, 22 * mm, 34 * mm, 16 * mm, 30 * mm]
     table = Table(rows, widths, repeatRows=1)
     table.setStyle(
@@ -149,7 +160,7 @@ def _totals(invoice: Invoice, width: float) -> Table:
     rows = [
         ("Total HT", rating.total_without_vat, _RIGHT),
         *((f"TVA {vat.rate:f} % sur {money(vat.base)}", vat.amount, _RIGHT) for vat in rating.vat),
-        ("Total TTC à payer", rating.total, _HEADING_RIGHT),
+        ("Total TTC à déduire" if invoice.corrects else "Total TTC à payer", rating.total, _HEADING_RIGHT),
     ]
     cells = [[Paragraph(name, style), Paragraph(money(amount), style)] for name, amount, style in rows]
     table = Table(cells, [width - 36 * mm, 36 * mm])
@@ -159,6 +170,18 @@ def _totals(invoice: Invoice, width: float) -> Table:
 
 def _payment(invoice: Invoice) -> list[Any]:
     seller = invoice.seller
+    if invoice.corrects:
+        return [
+            Paragraph("Imputation", _HEADING),
+            Paragraph(
+                f"Net à votre crédit, à déduire de la facture {invoice.corrects.invoice} ou, si elle est payée, remboursé "
+                "par virement. TVA à régulariser par le destinataire (CGI, art. 272-1).",
+                _BODY,
+            ),
+            Spacer(0, 3 * mm),
+            *(Paragraph(escape(text), _SMALL) for _, text in NOTES),
+            Paragraph(f"Tarif {escape(invoice.rating.price_list)}, celui de la facture rectifiée.", _SMALL),
+        ]
     return [
         Paragraph("Paiement", _HEADING),
         Paragraph(

@@ -199,3 +199,18 @@ def in_force(period: str, hospital: str, folder: Path = FOLDER) -> PriceList:
     if not valid:
         raise NotFound(f"No price list was in force in {period}.")
     return max(valid, key=lambda each: (each.valid_from, each.version))
+
+
+def of_version(version: str, hospital: str, folder: Path = FOLDER) -> PriceList:
+    """The price list that a document was made with, whatever came into force since.
+
+    Raises
+    ------
+    errors.NotFound
+        If there is none of that version.
+    """
+    lists = (json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json")))
+    for document in lists:
+        if document["version"] == version:
+            return parse(document, hospital)
+    raise NotFound(f"There is no price list {version}.")

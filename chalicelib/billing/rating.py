@@ -33,6 +33,10 @@ class RatedLine:
     vat_rate: Decimal
     amount: Decimal
     """Without VAT, to the cent."""
+    period: str = ""
+    """Month that it adjusts (`YYYY-MM`), "" for the month of the invoice."""
+    detail: str = ""
+    """Exams that an adjustment or a credit is about, by accession number."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ def rate(usages: Iterable[Usage], prices: PriceList) -> Rating:
         If a fact has no price.
     """
     lines = _lines(_quantities(usages, prices), prices)
-    lines += _minimum(lines, prices)
+    return rated(prices.version, [*lines, *_minimum(lines, prices)])
+
+
+def rated(price_list: str, lines: Sequence[RatedLine]) -> Rating:
+    """Lines with the VAT on them."""
     bases: dict[Decimal, Decimal] = {}
     for line in lines:
         bases[line.vat_rate] = bases.get(line.vat_rate, Decimal("0.00")) + line.amount
     vat = (Vat(rate, base, cents(base * rate / 100)) for rate, base in sorted(bases.items()))
-    return Rating(prices.version, tuple(lines), tuple(vat))
+    return Rating(price_list, tuple(lines), tuple(vat))
 
 
 def _quantities(usages: Iterable[Usage], prices: PriceList) -> Counter[int]:

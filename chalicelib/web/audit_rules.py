@@ -24,7 +24,14 @@ _BY_ACTION: dict[Action, tuple[str, ...]] = {
     Action.RENDER: tuple(
         f"{resource}/{kind}" for resource in (_STUDY, _SERIES, _INSTANCE, _FRAMES) for kind in ("rendered", "thumbnail")
     ),
-    Action.READ_LEDGER: ("/api/ledger", "/api/statement", "/api/invoices", "/api/dashboard", "/api/exam-costs"),
+    Action.READ_LEDGER: (
+        "/api/ledger",
+        "/api/statement",
+        "/api/invoices",
+        "/api/disputes",
+        "/api/dashboard",
+        "/api/exam-costs",
+    ),
     Action.EXPORT: ("/api/invoices/{number}/{document}",),
     Action.READ_AUDIT: (
         "/api/audit-events",

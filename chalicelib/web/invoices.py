@@ -9,7 +9,7 @@ from chalice.app import Blueprint, Response
 
 from chalicelib import errors, wiring
 from chalicelib.access.model import Permission
-from chalicelib.billing.invoice import DOCUMENTS, Account, Invoice, Party, Seller, document_key, is_siret
+from chalicelib.billing.invoice import Account, Invoice, Party, Seller, document_key, is_siret
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import current_session, handles_errors, path_value, respond, respond_json
 from chalicelib.web.ledger import hospital_of_reader
@@ -24,7 +24,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 @routes.route("/api/invoices", methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def list_invoices() -> Response:
-    """Invoices of a hospital, the latest month first."""
+    """Invoices and credit notes of a hospital, the latest month first."""
     hospital = hospital_of_reader(routes.current_request)
     found = wiring.invoices().of_hospital(hospital)
     return respond_json({"invoices": [_invoice_json(invoice) for invoice in found]}, 200, NO_STORE)
@@ -52,7 +52,7 @@ def read_invoice_document(number: str, document: str) -> Response:
     hospital = hospital_of_reader(routes.current_request)
     number, document = path_value(number), path_value(document)
     found = next((each for each in wiring.invoices().of_hospital(hospital) if each.number == number), None)
-    if found is None or document not in DOCUMENTS:
+    if found is None or document not in found.documents:
         raise errors.NotFound("There is no such invoice or document.")
     location = wiring.object_url_signer().signed_url(document_key(found, document))
     return respond(b"", "application/octet-stream", 307, {"Location": location, **NO_STORE})
@@ -112,10 +112,12 @@ def _with_siret(party: dict[str, Any]) -> dict[str, Any]:
 def _invoice_json(invoice: Invoice) -> dict[str, Any]:
     return {
         "number": invoice.number,
+        "kind": "credit-note" if invoice.corrects else "invoice",
+        "corrects": invoice.corrects.invoice if invoice.corrects else None,
         "period": invoice.period,
         "issued_on": invoice.issued_on.isoformat(),
-        "due_on": invoice.due_on.isoformat(),
+        "due_on": None if invoice.corrects else invoice.due_on.isoformat(),
         "total_without_vat": str(invoice.rating.total_without_vat),
         "total": str(invoice.rating.total),
-        "documents": list(DOCUMENTS),
+        "documents": list(invoice.documents),
     }

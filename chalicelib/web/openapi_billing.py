@@ -31,7 +31,11 @@ def paths() -> dict[str, Any]:
     return {
         "/api/invoices": {
             "get": operation(
-                "listInvoices", "Invoices of a hospital", "Invoices", parameters=(HOSPITAL,), problems=reads
+                "listInvoices",
+                "Invoices and credit notes of a hospital",
+                "Invoices",
+                parameters=(HOSPITAL,),
+                problems=reads,
             ),
             "post": operation(
                 "issueInvoice",

@@ -19,6 +19,7 @@ from chalicelib.web.schemas_audit import AUDIT_SCHEMAS
 from chalicelib.web.schemas_billing import BILLING_SCHEMAS
 from chalicelib.web.schemas_care import CARE_SCHEMAS
 from chalicelib.web.schemas_cost import COST_SCHEMAS
+from chalicelib.web.schemas_disputes import DISPUTE_SCHEMAS
 from chalicelib.web.schemas_marks import MARK_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
 from chalicelib.web.schemas_sharing import SHARING_SCHEMAS
@@ -224,6 +225,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     **BILLING_SCHEMAS,
     **COST_SCHEMAS,
+    **DISPUTE_SCHEMAS,
     **PATIENT_SCHEMAS,
     **SHARING_SCHEMAS,
     **MARK_SCHEMAS,

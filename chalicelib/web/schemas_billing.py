@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from chalicelib.web.schema_parts import COUNT, STRING, Schema, list_of, object_of
+from chalicelib.web.schema_parts import STRING, Schema, list_of, object_of
 
 AMOUNT: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "description": "Decimal number"}
+SIGNED: Schema = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "description": "Decimal number"}
 DATE: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 PERIOD: Schema = {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}
 
@@ -28,11 +29,13 @@ _OPTIONAL = frozenset({"vat_number", "country", "contact"})
 INVOICE = object_of(
     {
         "number": STRING,
+        "kind": {"enum": ["invoice", "credit-note"]},
+        "corrects": {"type": ["string", "null"], "description": "Number of the invoice that a credit note corrects"},
         "period": PERIOD,
         "issued_on": DATE,
-        "due_on": DATE,
-        "total_without_vat": AMOUNT,
-        "total": AMOUNT,
+        "due_on": {"type": ["string", "null"], "description": "Last day for the payment of an invoice"},
+        "total_without_vat": SIGNED,
+        "total": {**SIGNED, "description": "With VAT; of a credit note, what is given back"},
         "documents": {"type": "array", "items": STRING, "description": "Names below the invoice's address"},
     }
 )
@@ -52,8 +55,10 @@ BILLING_SCHEMAS: dict[str, Schema] = {
             "is_public": {"type": "boolean", "description": "Public establishment: 50 days, Chorus Pro"},
             "service_code": _text(100, 0),
             "commitment_number": _text(50, 0),
+            "service_code_required": {"type": "boolean", "description": "No invoice is issued without one"},
+            "commitment_number_required": {"type": "boolean", "description": "No invoice is issued without one"},
         },
-        frozenset({"service_code", "commitment_number"}),
+        frozenset({"service_code", "commitment_number", "service_code_required", "commitment_number_required"}),
     ),
     "InvoiceRequest": object_of({"hospital": STRING, "period": PERIOD}),
     "Invoice": INVOICE,
@@ -72,18 +77,20 @@ BILLING_SCHEMAS: dict[str, Schema] = {
                         "item": STRING,
                         "label_fr": STRING,
                         "label_en": STRING,
-                        "quantity": COUNT,
+                        "quantity": {"type": "integer", "description": "Negative where an adjustment takes back"},
                         "unit_price": AMOUNT,
                         "per": {"type": "integer", "minimum": 1, "description": "Units that the unit price is for"},
                         "vat_rate": AMOUNT,
-                        "amount": AMOUNT,
+                        "amount": SIGNED,
+                        "period": {"type": "string", "description": "Earlier month that it adjusts, or empty"},
+                        "detail": {"type": "string", "description": "Exams of an adjustment"},
                     }
                 ),
             },
-            "vat": {"type": "array", "items": object_of({"rate": AMOUNT, "base": AMOUNT, "amount": AMOUNT})},
-            "total_without_vat": AMOUNT,
-            "total_vat": AMOUNT,
-            "total": AMOUNT,
+            "vat": {"type": "array", "items": object_of({"rate": AMOUNT, "base": SIGNED, "amount": SIGNED})},
+            "total_without_vat": SIGNED,
+            "total_vat": SIGNED,
+            "total": SIGNED,
         }
     ),
 }

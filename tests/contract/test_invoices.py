@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib import errors, wiring
+from chalicelib import errors, wiring, wiring_billing
 from chalicelib.access.model import Hospital
+from chalicelib.billing import disputes, verify
 from chalicelib.billing import ledger as billing
-from chalicelib.billing import verify
+from chalicelib.billing.crediting import credit
+from chalicelib.billing.disputes import Contested, Reason, State
 from chalicelib.billing.invoice import DOCUMENTS, Invoice, document_key
 from chalicelib.billing.invoicing import issue
 from chalicelib.functions import invoices as function
@@ -92,6 +94,39 @@ def test_numbers_have_no_gaps_whoever_asks_at_once(at: Callable[[float], None]) 
     assert wiring.invoices().last_number(2026) == 3
 
 
+def accepted(invoice: Invoice, accession: str) -> disputes.Dispute:
+    store, wanted = wiring_billing.disputes(), Contested(invoice.number, accession, Reason.DUPLICATE, "Déjà facturé")
+    made = disputes.contest(wiring.ledger(), wiring.invoices(), store, invoice.hospital, wanted, "Finances", 1)
+    with pytest.raises(errors.Conflict, match="already"):
+        disputes.contest(wiring.ledger(), wiring.invoices(), store, invoice.hospital, wanted, "Finances", 1)
+    assert store.of_hospital(invoice.hospital)[0] == made
+    return disputes.decide(store, invoice.hospital, made.dispute_id, State.ACCEPTED, "", "Exploitation", 2)
+
+
+def test_credit_notes_have_numbers_of_their_own_without_gaps(at: Callable[[float], None]) -> None:
+    exams("nord", "CT", "MR", "US", "CT")
+    exams("sud", "CT")
+    made = [issued("nord"), issued("sud")]
+    asked = [accepted(made[0], f"A{number}") for number in range(4)] + [accepted(made[1], "A0")]  # type: ignore[arg-type]
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda each: credit(wiring.ledger(), wiring.invoices(), each, TODAY), asked))
+    again = [credit(wiring.ledger(), wiring.invoices(), each, TODAY) for each in asked]
+    assert sorted(note.number for note in again) == [f"AV2026-00000{number}" for number in range(1, 6)]
+    assert wiring.invoices().last_number(2026) == 2
+    assert sum(note.rating.total_without_vat for note in again[:4]) == made[0].rating.total_without_vat  # type: ignore[union-attr]
+    assert len(wiring.invoices().of_hospital("nord")) == 5
+
+
+def test_the_monthly_run_makes_credit_notes_that_a_crash_left_out(at: Callable[[float], None]) -> None:
+    exams("nord", "CT")
+    invoice = issued("nord")
+    assert invoice is not None
+    accepted(invoice, "A0")
+    function.handler({"period": "2026-10"}, None)
+    note = next(each for each in wiring.invoices().of_hospital("nord") if each.corrects)
+    assert all(wiring.object_store().head(document_key(note, name)) for name in note.documents)
+
+
 @pytest.mark.parametrize("step", ["close", "usage", "last_number", "add"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_crash_at_any_step_leaves_one_invoice(
@@ -129,7 +164,7 @@ def test_documents_that_a_crash_left_out_are_written_later(
 ) -> None:
     exams("nord", "CT", "US")
     with monkeypatch.context() as patched:
-        patched.setattr(function.invoice_documents, "detail_csv", lambda _: 1 / 0)
+        patched.setattr(function.invoice_documents, "detail_csv", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             function.handler({"period": "2026-10", "hospital": "nord"}, None)
     outcome = function.handler({"period": "2026-10"}, None)

@@ -102,3 +102,50 @@ def test_who_may(http: HttpClient, bearer: Issue) -> None:
 def test_sellers_are_checked(http: HttpClient, bearer: Issue, change: dict[str, object]) -> None:
     answer = put(http, bearer(Role.OPERATOR), "/api/seller", {**SELLER, **change})
     assert answer.status_code == 400, answer.body
+
+
+def contest(http: HttpClient, headers: dict[str, str], **body: str) -> Any:
+    return http.post("/api/disputes", headers={**headers, **JSON}, body=json.dumps(body).encode())
+
+
+def decide(http: HttpClient, headers: dict[str, str], dispute: str, **body: str) -> Any:
+    path = f"/api/disputes/{dispute}/decision"
+    return http.post(path, headers={**headers, **JSON}, body=json.dumps({"hospital": "nord", **body}).encode())
+
+
+def test_from_the_dispute_to_the_credit_note(http: HttpClient, bearer: Issue, october: None) -> None:
+    operator, finance = bearer(Role.OPERATOR), bearer(Role.FINANCE, "nord")
+    put(http, operator, "/api/seller", SELLER)
+    put(http, operator, "/api/hospitals/nord/billing-account", {**ACCOUNT, "commitment_number_required": True})
+    refused = post(http, operator, hospital="nord", period="2026-10")
+    assert (refused.status_code, "commitment number" in refused.json_body["detail"]) == (409, True)
+    put(http, operator, "/api/hospitals/nord/billing-account", ACCOUNT)
+    invoice = post(http, operator, hospital="nord", period="2026-10").json_body
+    assert invoice["number"].endswith("-000001")
+    asked = {"invoice": invoice["number"], "accession_number": "A1", "reason": "not-ours"}
+    for change, status in (({"reason": "?"}, 400), ({"accession_number": "A2"}, 404), ({"text": "<b>"}, 400)):
+        assert contest(http, finance, **{**asked, **change}).status_code == status
+    assert contest(http, bearer(Role.FINANCE, "sud"), **asked).status_code == 404
+    made = contest(http, finance, **asked, text="Pas de chez nous.")
+    assert made.status_code == 201
+    dispute = made.json_body
+    jsonschema.validate(dispute, document()["components"]["schemas"]["Dispute"])
+    assert contest(http, finance, **asked).status_code == 409
+    assert decide(http, finance, dispute["id"], outcome="accepted").status_code == 403
+    assert decide(http, operator, dispute["id"], outcome="refused", text=" ").status_code == 400
+    assert decide(http, operator, "0", outcome="accepted").status_code == 404
+    done = decide(http, operator, dispute["id"], outcome="accepted").json_body
+    assert (done["state"], done["credit_note"][:2], done["credited"]) == ("accepted", "AV", "1.32")
+    assert decide(http, operator, dispute["id"], outcome="accepted").json_body == done
+    assert decide(http, operator, dispute["id"], outcome="refused", text="Non").status_code == 409
+    assert http.get("/api/disputes", headers=finance).json_body == {"disputes": [done]}
+    assert http.get("/api/disputes?hospital=nord", headers=operator).json_body == {"disputes": [done]}
+    assert http.get("/api/disputes", headers=bearer(Role.FINANCE, "sud")).json_body == {"disputes": []}
+    found = http.get("/api/invoices", headers=finance).json_body
+    jsonschema.validate(found, document()["components"]["schemas"]["Invoices"])
+    (note,) = [each for each in found["invoices"] if each["kind"] == "credit-note"]
+    assert (note["corrects"], note["total"], note["due_on"]) == (invoice["number"], "1.32", None)
+    path = f"/api/invoices/{note['number']}"
+    assert http.get(f"{path}/avoir.pdf", headers=finance).headers["Location"].endswith("/avoir.pdf")
+    assert http.get(f"{path}/facture.pdf", headers=finance).status_code == 404
+    assert wiring.object_store().head(f"invoices/nord/{note['number']}/avoir.pdf") is not None

@@ -290,6 +290,12 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/break-glass"): {"radiologist", "gp"},
     ("GET", "/api/break-glass"): {"privacy-officer"},
     ("PUT", "/api/break-glass/{use}/review"): {"privacy-officer"},
+    ("GET", "/api/studies/{study}/marks"): {"radiologist", "desk"},
+    ("POST", "/api/studies/{study}/marks"): {"radiologist", "desk"},
+    ("DELETE", "/api/studies/{study}/marks/{mark}"): {"radiologist", "desk"},
+    ("GET", "/api/disputes"): {"finance", "operator"},
+    ("POST", "/api/disputes"): {"finance"},
+    ("POST", "/api/disputes/{dispute}/decision"): {"operator"},
 }
 """Roles that a route of /api answers; those of billing and the registry have tests of their own."""
 

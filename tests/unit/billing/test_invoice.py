@@ -125,7 +125,7 @@ def test_detail_has_order_numbers_and_no_formulas() -> None:
         next_line(Head(number, "0" * 64), Fact("nord", EXAM_ARCHIVED, "1.2.3", accession, 0, "CT\\SR"), 1000)
         for number, accession in enumerate(["A1", "=HYPERLINK(1)", "é;\"'"])
     ]
-    rows = list(csv.reader(io.StringIO(documents.detail_csv(lines).decode("utf-8-sig")), delimiter=";"))
+    rows = list(csv.reader(io.StringIO(documents.detail_csv(invoice(), lines).decode("utf-8-sig")), delimiter=";"))
     assert [row[4] for row in rows[1:]] == ["A1", "'=HYPERLINK(1)", "é;\"'"]
     assert rows[1][:4] == ["1", "01/01/1970 01:00:00", "Examen archivé", "CT, SR"]
     with zipfile.ZipFile(io.BytesIO(documents.detail_xlsx(invoice(), lines))) as book:
