@@ -174,8 +174,8 @@ def _payment(invoice: Invoice) -> list[Any]:
         return [
             Paragraph("Imputation", _HEADING),
             Paragraph(
-                f"Net à votre crédit, à déduire de la facture {invoice.corrects.invoice} ou, si elle est payée, remboursé "
-                "par virement. TVA à régulariser par le destinataire (CGI, art. 272-1).",
+                f"Net à votre crédit, à déduire de la facture {invoice.corrects.invoice} ou, si elle est payée, "
+                "remboursé par virement. TVA à régulariser par le destinataire (CGI, art. 272-1).",
                 _BODY,
             ),
             Spacer(0, 3 * mm),

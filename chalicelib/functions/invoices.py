@@ -2,7 +2,8 @@
 
 The event is {"period": "YYYY-MM", "hospital": id}, both optional: last month, every hospital; or {"hospital": id,
 "dispute": id} for the credit note of an accepted dispute. Credit notes that a crash left out are made by the monthly
-event. Documents are written below `invoices/{hospital}/{number}/` after the invoice is issued; a repeated event writes those that are missing.
+event. Documents are written below `invoices/{hospital}/{number}/` after the invoice is issued; a repeated event writes
+those that are missing.
 """
 
 from __future__ import annotations

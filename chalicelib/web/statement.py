@@ -21,7 +21,7 @@ routes = Blueprint(__name__)
 @routes.route("/api/statement", methods=["GET"], authorizer=sessions_authorizer)
 @handles_errors
 def read_statement() -> Response:
-    """The facts recorded in a month, rated by the price list in force on its first day; once invoiced, the invoice's."""
+    """What was recorded in a month, by the price list in force on its first day; once invoiced, the invoice's lines."""
     hospital, period = hospital_and_period(routes.current_request)
     known = wiring.invoices().of_period(hospital, period)
     rating = known.rating if known else rate(wiring.ledger().usage(hospital, period), in_force(period, hospital))

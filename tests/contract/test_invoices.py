@@ -99,7 +99,8 @@ def accepted(invoice: Invoice, accession: str) -> disputes.Dispute:
     made = disputes.contest(wiring.ledger(), wiring.invoices(), store, invoice.hospital, wanted, "Finances", 1)
     with pytest.raises(errors.Conflict, match="already"):
         disputes.contest(wiring.ledger(), wiring.invoices(), store, invoice.hospital, wanted, "Finances", 1)
-    assert store.of_hospital(invoice.hospital)[0] == made
+    assert store.dispute(invoice.hospital, made.dispute_id) == made
+    assert made in store.of_hospital(invoice.hospital)
     return disputes.decide(store, invoice.hospital, made.dispute_id, State.ACCEPTED, "", "Exploitation", 2)
 
 

@@ -21,6 +21,12 @@ export interface SignInSearch {
   reason?: (typeof REASONS)[number];
 }
 
+/** The line that one came to contest. */
+interface DisputesSearch {
+  invoice?: string;
+  accession?: string;
+}
+
 /** Why somebody is asked to sign in, or could not. */
 const REASONS = ["expired", "provider-refused", "provider-unavailable", "not-allowed"] as const;
 
@@ -88,6 +94,16 @@ const dashboardRoute = createRoute({
   path: "/dashboard",
   component: lazyRouteComponent(() => import("./pages/Dashboard"), "DashboardPage"),
 });
+const disputesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/disputes",
+  component: lazyRouteComponent(() => import("./pages/Disputes"), "DisputesPage"),
+  validateSearch: (search): DisputesSearch => ({
+    ...(typeof search.invoice === "string" ? { invoice: search.invoice } : {}),
+    // A number that consists of digits comes as a number.
+    ...(search.accession === undefined ? {} : { accession: String(search.accession) }),
+  }),
+});
 const deskRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/desk",
@@ -137,6 +153,7 @@ const routeTree = rootRoute.addChildren([
     sessionsRoute,
     ledgerRoute,
     dashboardRoute,
+    disputesRoute,
     operationsRoute,
     deskRoute,
     accessRoute,

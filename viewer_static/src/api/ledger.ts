@@ -30,6 +30,10 @@ export interface Statement {
     unit_price: string;
     per: number;
     amount: string;
+    /** Earlier month that it adjusts, or "". */
+    period: string;
+    /** Exams that it adjusts. */
+    detail: string;
   }[];
   vat: { rate: string; base: string; amount: string }[];
   total_without_vat: string;
@@ -48,9 +52,12 @@ export function statementQuery(hospital: string, period: string) {
 
 export interface Invoice {
   number: string;
+  kind: "invoice" | "credit-note";
+  /** Number of the invoice that a credit note corrects. */
+  corrects: string | null;
   period: string;
   issued_on: string;
-  due_on: string;
+  due_on: string | null;
   total_without_vat: string;
   total: string;
   documents: string[];

@@ -20,6 +20,7 @@ const SECTIONS = [
   { to: "/ledger", label: "navigation.ledger", permission: "read-ledger" },
   { to: "/trail", label: "navigation.trail", permission: "read-audit" },
   { to: "/dashboard", label: "navigation.dashboard", permission: "read-ledger" },
+  { to: "/disputes", label: "navigation.disputes", permission: "read-ledger" },
   { to: "/operations", label: "navigation.operations", permission: "operate" },
 ] as const satisfies readonly { to: string; label: string; permission: Permission }[];
 

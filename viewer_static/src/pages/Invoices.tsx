@@ -40,11 +40,16 @@ function InvoiceRow({ invoice, hospital }: { invoice: Invoice; hospital: string 
   const address = (name: string) => `/api/invoices/${invoice.number}/${name}?${new URLSearchParams({ hospital })}`;
   return (
     <tr>
-      <th scope="row">{invoice.number}</th>
+      <th scope="row">
+        {invoice.number}
+        {invoice.corrects && <span className="sub">{t("invoices.corrects", { number: invoice.corrects })}</span>}
+      </th>
       <td>{invoice.period}</td>
       <td>{readableDay(invoice.issued_on, i18n.language)}</td>
-      <td>{readableDay(invoice.due_on, i18n.language)}</td>
-      <td className="number">{readableAmount(invoice.total, i18n.language)}</td>
+      <td>{invoice.due_on ? readableDay(invoice.due_on, i18n.language) : "—"}</td>
+      <td className="number">
+        {readableAmount(invoice.corrects ? `-${invoice.total}` : invoice.total, i18n.language)}
+      </td>
       <td>
         <ul className="document-links">
           {invoice.documents.map((name) => (

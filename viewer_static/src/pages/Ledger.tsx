@@ -1,8 +1,10 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
-import { type LedgerLine, ledgerQuery } from "../api/ledger";
+import { invoicesQuery, type LedgerLine, ledgerQuery } from "../api/ledger";
+import { useSession } from "../api/session";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { HospitalChoice } from "../components/HospitalChoice";
 import { Loading, Page } from "../components/Page";
@@ -19,6 +21,9 @@ export function LedgerPage() {
   const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage, refetch } = useInfiniteQuery(
     ledgerQuery(hospital, period),
   );
+  const isOperator = useSession().data?.permissions.includes("operate") ?? false;
+  const invoices = useQuery(invoicesQuery(hospital)).data?.invoices ?? [];
+  const invoice = invoices.find((one) => one.period === period && one.kind === "invoice")?.number;
   const lines = data?.pages.flatMap((page) => page.lines) ?? [];
   const failure = hospitalsError ?? error;
   return (
@@ -41,7 +46,7 @@ export function LedgerPage() {
       <MonthlyStatement hospital={hospital} period={period} />
       <Invoices hospital={hospital} />
       {data && lines.length === 0 && <p className="empty">{t("ledger.empty")}</p>}
-      {lines.length > 0 && <Lines lines={lines} />}
+      {lines.length > 0 && <Lines lines={lines} invoice={isOperator ? undefined : invoice} />}
       {hasNextPage && (
         <Button className="button button-quiet" isDisabled={isFetchingNextPage} onPress={() => fetchNextPage()}>
           {t("ledger.more")}
@@ -51,7 +56,8 @@ export function LedgerPage() {
   );
 }
 
-function Lines({ lines }: { lines: LedgerLine[] }) {
+/** Lines, with a way to contest each when they are on an invoice of one's own. */
+function Lines({ lines, invoice }: { lines: LedgerLine[]; invoice: string | undefined }) {
   const { t, i18n } = useTranslation();
   return (
     <>
@@ -69,6 +75,7 @@ function Lines({ lines }: { lines: LedgerLine[] }) {
                   </th>
                 ),
               )}
+              {invoice && <th scope="col">{t("disputes.column")}</th>}
             </tr>
           </thead>
           <tbody>
@@ -83,6 +90,19 @@ function Lines({ lines }: { lines: LedgerLine[] }) {
                 <td className="code" title={line.hash}>
                   {line.hash.slice(0, 12)}
                 </td>
+                {invoice && (
+                  <td>
+                    {line.accession_number && (
+                      <Link
+                        to="/disputes"
+                        search={{ invoice, accession: line.accession_number }}
+                        aria-label={t("disputes.contestOf", { accession: line.accession_number })}
+                      >
+                        {t("disputes.contest")}
+                      </Link>
+                    )}
+                  </td>
+                )}
               </tr>
             ))}
           </tbody>

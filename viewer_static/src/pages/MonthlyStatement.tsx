@@ -38,8 +38,11 @@ function StatementTable({ statement }: { statement: Statement }) {
       </thead>
       <tbody>
         {statement.lines.map((line) => (
-          <tr key={`${line.item} ${line.unit_price}`}>
-            <th scope="row">{line[label]}</th>
+          <tr key={`${line.item} ${line.unit_price} ${line.period}`}>
+            <th scope="row">
+              {line[label]}
+              {line.detail && <span className="sub statement-detail">{line.detail}</span>}
+            </th>
             <td className="number">{line.quantity.toLocaleString(i18n.language)}</td>
             <td className="number">
               {amount(line.unit_price)}
