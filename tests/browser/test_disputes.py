@@ -18,6 +18,7 @@ HOSPITAL, FINANCE = "clinique-ouest", "finance.ouest"
 def invoiced(platform: RunningPlatform) -> None:
     """Last month's invoices, as the demonstration has them; nothing was sent by that hospital in tests."""
     platform.command("seed")
+    platform.command("issue-invoices")
 
 
 def _first_accession(page: Page) -> str:
@@ -28,11 +29,6 @@ def _first_accession(page: Page) -> str:
 def test_from_the_line_to_the_credit_note(portal: Portal, invoiced: None) -> None:
     finance = portal.sign_in(FINANCE, "/disputes", "phone")
     form = finance.locator("form")
-    for _ in range(60):  # the function that issues invoices starts while the platform goes on
-        if finance.request.get("/api/invoices").json()["invoices"]:
-            break
-        finance.wait_for_timeout(500)
-    finance.reload()
     expect(form).to_be_visible()
     assert violations(finance) == []
     finance.get_by_role("button", name="Contester la ligne").click()
