@@ -24,6 +24,7 @@ from chalicelib.web import (
     live_sessions,
     machines,
     marks,
+    metering,
     middleware,
     oauth2,
     oidc,
@@ -48,6 +49,7 @@ app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would gar
 app.register_middleware(middleware.accept_anything, "http")
 app.register_middleware(middleware.log_access, "http")
 app.register_middleware(middleware.refuse_other_sites, "http")
+app.register_middleware(metering.count_reads, "http")
 app.register_middleware(live_sessions.admit_and_prolong, "http")
 app.register_middleware(auditing.record_access, "http")
 

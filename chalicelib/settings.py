@@ -21,6 +21,8 @@ class Settings:
     index_table: str = ""
     registry_table: str = ""
     ledger_table: str = ""
+    meters_table: str = ""
+    """Metered facts; their blocks are in the audit bucket."""
     audit_table: str = ""
     audit_bucket: str = ""
     """Blocks and anchors of the audit trail, under Object Lock."""

@@ -76,6 +76,13 @@ PACKAGES = (
         "chalicelib.functions.seal_audit_trail.handler",
         dropped=("pydicom", "phonenumbers", "tzdata"),
     ),
+    Package(
+        "seal_facts",
+        "requirements-index.txt",
+        "chalicelib.functions.seal_facts.handler",
+        dropped=("pydicom", "phonenumbers"),
+    ),
+    Package("export_facts", "requirements-export.txt", "chalicelib.functions.export_facts.handler"),
     Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
     Package("roll_up", "requirements-roll-up.txt", "chalicelib.functions.roll_up.handler"),
     Package(

@@ -8,7 +8,7 @@ compile() { "$uv" pip compile --quiet --no-header --no-annotate --generate-hashe
 compile tests/requirements.in --output-file tests/requirements.txt
 for name in requirements chalicelib/functions/requirements-index chalicelib/functions/requirements-rendered \
     chalicelib/functions/requirements-invoices chalicelib/functions/requirements-reconcile \
-    chalicelib/functions/requirements-roll-up \
+    chalicelib/functions/requirements-roll-up chalicelib/functions/requirements-export \
     scp_fargate/requirements infra/cdk/requirements localstack/requirements tests/fuzz/requirements; do
     compile "$name.in" --constraint tests/requirements.txt --output-file "$name.txt"
 done

@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.aws.tables import AUDIT, INDEX, LEDGER, REGISTRY, TableSchema
+from chalicelib.aws.tables import AUDIT, INDEX, LEDGER, METERS, REGISTRY, TableSchema
 
 REGION = "eu-west-3"
 ROOT = Path(__file__).parent.parent
@@ -194,7 +194,7 @@ def create_cloud(emulator: Emulator) -> Cloud:
         location = {"LocationConstraint": REGION}
         emulator.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
     dynamodb = emulator.client("dynamodb")
-    for schema in (INDEX, REGISTRY, LEDGER, AUDIT):
+    for schema in (INDEX, REGISTRY, LEDGER, METERS, AUDIT):
         settings[f"{schema.purpose}_table"] = name = f"{schema.purpose}-{suffix}"
         create_table(dynamodb, name, schema)
     sqs = emulator.client("sqs")

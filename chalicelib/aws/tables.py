@@ -41,6 +41,7 @@ INDEX = TableSchema(
 )
 REGISTRY = TableSchema("registry", time_to_live_attribute="expires_at")
 LEDGER = TableSchema("ledger")
+METERS = TableSchema("meters")
 
 BY_SUBJECT = "by-subject"
 BY_STUDY = "by-study"

@@ -93,7 +93,7 @@ class Price:
 
     item: str
     event: str
-    """Of the ledger."""
+    """Of the ledger, or a meter (`facts.used_as`: `bytes out, viewer`)."""
     label: Mapping[str, str]
     """By language."""
     tiers: tuple[Tier, ...]

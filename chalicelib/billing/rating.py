@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from chalicelib.billing.facts import is_meter
 from chalicelib.billing.ledger import Usage
 from chalicelib.billing.price_list import Price, PriceList
 
@@ -84,7 +85,7 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def rate(usages: Iterable[Usage], prices: PriceList) -> Rating:
-    """Rate what a hospital used in a month.
+    """Rate what a hospital used in a month. A meter that no price of the list names costs nothing (docs/adr/0030).
 
     Raises
     ------
@@ -108,7 +109,10 @@ def _quantities(usages: Iterable[Usage], prices: PriceList) -> Counter[int]:
     """Units by the place of their price in the list."""
     places: dict[tuple[str, tuple[str, ...]], int] = {}
     quantities: Counter[int] = Counter()
+    named = {price.event for price in prices.prices}
     for usage in usages:
+        if is_meter(usage.event) and usage.event not in named:
+            continue
         kind = (usage.event, usage.modalities)
         if kind not in places:
             places[kind] = prices.prices.index(prices.price_of(*kind))
@@ -136,7 +140,10 @@ def _lines(quantities: Mapping[int, int], prices: PriceList) -> list[RatedLine]:
 
 
 def _by_tier(price: Price, quantity: int) -> Iterator[tuple[int, Decimal]]:
-    """Units and their price: the free ones, then tier by tier."""
+    """Units and their price: the free ones, then tier by tier. Less than none (corrections) is at the first price."""
+    if quantity < 0:
+        yield quantity, price.tiers[0].unit_price
+        return
     free = min(quantity, price.free)
     if free:
         yield free, Decimal(0)

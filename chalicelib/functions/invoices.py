@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chalicelib import wiring, wiring_billing
+from chalicelib import wiring, wiring_billing, wiring_meters
 from chalicelib.billing import invoice_documents
 from chalicelib.billing.crediting import credit
 from chalicelib.billing.disputes import State
@@ -55,7 +55,7 @@ def _invoice(hospital: str, period: str, today: date) -> str:
     for dispute in wiring_billing.disputes().of_hospital(hospital):
         if dispute.state is State.ACCEPTED:
             write_documents(credit(wiring.ledger(), wiring.invoices(), dispute, today))
-    invoice = issue(wiring.ledger(), wiring.accounts(), wiring.invoices(), hospital, period, today)
+    invoice = issue(wiring_meters.metered_ledger(), wiring.accounts(), wiring.invoices(), hospital, period, today)
     if invoice is None:
         return ""
     write_documents(invoice)

@@ -8,13 +8,16 @@ again.
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_meters
 from chalicelib.access.patient_sign_in import make_one_time_password
 from chalicelib.archive.scope import PatientRef
+from chalicelib.billing.facts import SMS_SEGMENTS, MeterFact
 from chalicelib.errors import Unavailable
 from chalicelib.notify.announce import SmsError
+from chalicelib.notify.gsm7 import segments
 from chalicelib.notify.patient_message import access_given_text, emergency_access_text, one_time_password_text
 
 logger = wiring.logger("patient-messages")
@@ -57,7 +60,12 @@ def _send(patient: PatientRef, text: str) -> str:
     contact = wiring.registry().contact(patient.hospital, patient.patient_id, patient.issuer)
     if contact is None:
         return "no-contact"
-    wiring.sms().send(contact.phone_number, text)
+    message_id = wiring.sms().send(contact.phone_number, text)
+    try:
+        fact = MeterFact(patient.hospital, SMS_SEGMENTS, message_id, segments(text), int(time.time() * 1000))
+        wiring_meters.facts().record(fact)
+    except Unavailable:
+        logger.warning("sms not metered")  # in favour of the hospital: what was sent is not sent again
     return "sent"
 
 

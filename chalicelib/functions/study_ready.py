@@ -1,4 +1,4 @@
-"""Study ready: a quiet study gets its prebuilt metadata, its packs, its state, its ledger line and its SMS.
+"""Study ready: a quiet study gets its prebuilt metadata, packs, state, ledger line, metered facts and SMS.
 
 The index schedules a message for each study it touched, to be delivered after the quiet time. SQS delivers at least
 once and a Lambda may die at any instruction, so each step may be repeated and the one that may not (the SMS) is
@@ -18,12 +18,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_meters
 from chalicelib.access.ports import Registry
 from chalicelib.archive import pack, series_metadata
-from chalicelib.archive.confidentiality import Kind
+from chalicelib.archive.confidentiality import DOCUMENT_MODALITIES, Kind
 from chalicelib.archive.model import StudyRecord
 from chalicelib.archive.ports import IndexReader, IndexWriter, ObjectStore, PackQueue, StudyReadyQueue
+from chalicelib.billing import facts
 from chalicelib.billing import ledger as billing
 from chalicelib.notify.announce import CLAIMABLE, Notifications, SmsSender, State, announce_exam
 from chalicelib.notify.quiet_hours import wait_s
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 MAX_DELAY_S = 900
 PATIENT_ID, ISSUER_OF_PATIENT_ID, ACCESSION_NUMBER = "00100020", "00100021", "00080050"
+MODALITY = "00080060"
+LONGEST_MODALITIES, LONGEST_ACCESSION_NUMBER = 1000, 64
+"""Of a fact; instances may hold anything."""
 
 log = wiring.logger("study-ready")
 metrics = Metrics(namespace="SansFilm", service="study-ready")
@@ -49,6 +53,7 @@ class Parts:
     queue: StudyReadyQueue
     packs: PackQueue
     ledger: billing.Ledger
+    meters: facts.FactStore
     registry: Registry
     notifications: Notifications
     sms: SmsSender
@@ -64,6 +69,7 @@ def parts() -> Parts:
         wiring.study_ready_queue(),
         wiring.pack_queue(),
         wiring.ledger(),
+        wiring_meters.facts(),
         wiring.registry(),
         wiring.notifications(),
         wiring.sms(),
@@ -93,7 +99,10 @@ def finish_study(parts: Parts, hospital: str, study_instance_uid: str, last_rece
     if not parts.writer.set_study_ready(hospital, study_instance_uid, study.last_received_at_ms):
         return "superseded"
     _record_exam(parts, study)
-    return _announce(parts, study, now)
+    _meter_what_came(parts, study)
+    outcome = _announce(parts, study, now)
+    _meter_sms(parts, study)
+    return outcome
 
 
 def _request_packs(parts: Parts, study: StudyRecord, now: datetime) -> None:
@@ -117,6 +126,48 @@ def _record_exam(parts: Parts, study: StudyRecord) -> None:
     )
     _, is_new = billing.append(parts.ledger, fact)
     metrics.add_metric("ledger_lines", MetricUnit.Count, int(is_new))
+
+
+def _meter_what_came(parts: Parts, study: StudyRecord) -> None:
+    """What the study has grown by since it was last looked at: a late instance is a fact of its own."""
+    totals = {
+        facts.INSTANCES_IN: study.instance_count,
+        facts.BYTES_IN: study.size_bytes,
+        facts.REPORTS: _report_count(parts, study),
+    }
+    for meter, total in totals.items():
+        whole = facts.MeterFact(
+            study.hospital,
+            meter,
+            study.study_instance_uid,
+            total,
+            study.last_received_at_ms,
+            subject=study.study_instance_uid,
+            modalities="\\".join(study.modalities)[:LONGEST_MODALITIES],
+            accession_number=study.value(ACCESSION_NUMBER)[:LONGEST_ACCESSION_NUMBER],
+        )
+        facts.record_growth(parts.meters, whole)
+
+
+def _report_count(parts: Parts, study: StudyRecord) -> int:
+    """Instances in series of reports and documents."""
+    if DOCUMENT_MODALITIES.isdisjoint(study.modalities):
+        return 0
+    return sum(
+        series.instance_count
+        for series in parts.reader.series_of_study(study.hospital, study.study_instance_uid)
+        if (series.attributes.get(MODALITY, {}).get("Value") or [""])[0] in DOCUMENT_MODALITIES
+    )
+
+
+def _meter_sms(parts: Parts, study: StudyRecord) -> None:
+    """The SMS that was certainly sent; what is unknown is not billed. Its text is one segment (docs/adr/0005)."""
+    known = parts.notifications.of_study(study.hospital, study.study_instance_uid)
+    if known is None or known.state is not State.SENT:
+        return
+    uid = study.study_instance_uid
+    fact = facts.MeterFact(study.hospital, facts.SMS_SEGMENTS, known.detail, 1, known.changed_at_ms, subject=uid)
+    parts.meters.record(fact)
 
 
 def _announce(parts: Parts, study: StudyRecord, now: datetime) -> str:

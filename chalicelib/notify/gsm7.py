@@ -12,6 +12,9 @@ BASIC = frozenset(
 EXTENSION = frozenset("\f^{}\\[~]|€")
 """Cost two septets each."""
 SEGMENT_SEPTETS = 160
+SEGMENT_SEPTETS_OF_MANY = 153
+"""Where a text takes several segments: each has a header (3GPP TS 23.040 9.2.3.24.1)."""
+UCS2_CHARACTERS, UCS2_CHARACTERS_OF_MANY = 70, 67
 PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "«": '"', "»": '"', "–": "-", "—": "-", "œ": "oe", "Œ": "OE", "\u00a0": " ", "\u202f": " "}
 )
@@ -44,3 +47,16 @@ def folded(text: str) -> str:
     return "".join(
         character if character in BASIC else unicodedata.normalize("NFKD", character)[0] for character in text
     )
+
+
+def segments(text: str) -> int:
+    """Segments that a text is sent and billed as.
+
+    >>> segments("a" * 160), segments("a" * 161), segments("\u4e2d" * 71)
+    (1, 2, 2)
+    """
+    try:
+        length, one, of_many = septets(text), SEGMENT_SEPTETS, SEGMENT_SEPTETS_OF_MANY
+    except ValueError:
+        length, one, of_many = len(text.encode("utf-16-be")) // 2, UCS2_CHARACTERS, UCS2_CHARACTERS_OF_MANY
+    return 1 if length <= one else -(-length // of_many)

@@ -24,6 +24,7 @@ from chalicelib.web.http import (
     query_value,
     respond,
 )
+from chalicelib.web.metering import HANDED_OVER
 
 STUDY = "/dicomweb/studies/{study}"
 SERIES = STUDY + "/series/{series}"
@@ -144,6 +145,7 @@ def deliver(request: Request, body: Body, cache_control: str = IMMUTABLE) -> Res
     except RangeNotSatisfiable:
         return problem(416, "The range begins behind the end.", {"Content-Range": f"bytes */{size}"})
     if (wanted[1] if wanted else size) > BUFFERED_BODY_LIMIT_BYTES:
+        request.context[HANDED_OVER] = wanted[1] if wanted else size
         return redirect(object_of(wiring.object_store(), body))
     if request.method == "HEAD":
         return respond(b"", body.content_type, headers=headers)

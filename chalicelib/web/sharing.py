@@ -30,6 +30,7 @@ from chalicelib.web.http import (
     respond,
     respond_json,
 )
+from chalicelib.web.metering import meter_share
 from chalicelib.web.schemas import json_body
 from chalicelib.web.sessions import NOT_STORED, session_cookie, shown_session
 from chalicelib.web.share_auditing import record_refused_share, record_share
@@ -78,6 +79,7 @@ def make_share() -> Response:
     except errors.ArchiveError:
         shares.revoke_share(wiring.shares(), wiring.registry(), share)
         raise
+    meter_share(share, rows.values())
     _log("share made", share)
     answer = _shown(share, rows)
     if token:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_meters
 from chalicelib.billing.price_list import in_force
 from chalicelib.billing.rating import Rating, rate
 from chalicelib.web.authorizer import sessions_authorizer
@@ -24,7 +24,8 @@ def read_statement() -> Response:
     """What was recorded in a month, by the price list in force on its first day; once invoiced, the invoice's lines."""
     hospital, period = hospital_and_period(routes.current_request)
     known = wiring.invoices().of_period(hospital, period)
-    rating = known.rating if known else rate(wiring.ledger().usage(hospital, period), in_force(period, hospital))
+    usage = () if known else wiring_meters.metered_ledger().usage(hospital, period)
+    rating = known.rating if known else rate(usage, in_force(period, hospital))
     answer = {
         "hospital": hospital,
         "period": period,

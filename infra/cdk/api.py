@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from chalice.cdk import Chalice
 from constructs import Construct
 
 from infra.cdk import gateway_responses
 from infra.cdk.config import Config
 from infra.cdk.functions import function_log_group, service_role
+from infra.cdk.messaging import alarm
 from infra.cdk.tagging import tag_component
 from infra.lambda_build import ROOT
 
@@ -84,6 +87,16 @@ class DicomWebApi(Construct):
                 }
             ],
         )
+
+    def watch(self, topic: sns.ITopic) -> None:
+        """Tell the topic when the API fails to answer."""
+        metric = cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name="5XXError",
+            dimensions_map={"ApiName": "sansfilm"},
+            statistic="Sum",
+        )
+        alarm(self, "Errors", topic, metric=metric, threshold=10, description="The API failed to answer")
 
     @property
     def rest_api_id(self) -> str:

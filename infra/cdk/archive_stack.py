@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -17,6 +16,7 @@ from infra.cdk.config import Config
 from infra.cdk.cost_functions import CostFunctions
 from infra.cdk.functions import EventFunction
 from infra.cdk.messaging import AlarmTopic, WorkQueue, alarm, notify_of_instances
+from infra.cdk.meters import Meters
 from infra.cdk.patient_functions import PatientFunctions
 from infra.cdk.storage import Storage
 from infra.cdk.tagging import tag_component
@@ -46,6 +46,7 @@ class ArchiveStack(Stack):
         tag_component(self.study_ready_queue, "study-ready")
         notify_of_instances(self.storage.archive_bucket, self.index_queue.queue)
 
+        self.meters = Meters(self, "Meters", config=self.config, storage=self.storage)
         self.rendered = self._rendered()
         self.index_instance = self._index_instance()
         self.study_ready = self._study_ready()
@@ -112,6 +113,7 @@ class ArchiveStack(Stack):
             | {
                 "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
                 "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+                **self.meters.settings(),
                 "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
                 "SANSFILM_PACK_QUEUE_URL": self.pack_queue.queue.queue_url,
                 "SANSFILM_STUDY_QUIET_S": str(self.config.study_quiet_s),
@@ -126,6 +128,7 @@ class ArchiveStack(Stack):
         self.storage.index.grant_read_write_data(made.role)
         self.storage.registry.grant_read_write_data(made.role)
         grants.append_to_ledger(made.role, self.storage)
+        grants.record_facts(made.role, self.storage)
         self.study_ready_queue.queue.grant_send_messages(made.role)
         self.pack_queue.queue.grant_send_messages(made.role)
         grants.objects(
@@ -160,6 +163,7 @@ class ArchiveStack(Stack):
             | {
                 "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
                 "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+                **self.meters.settings(),
             },
             timeout=Duration.minutes(15),
             memory_mb=2048,
@@ -167,6 +171,7 @@ class ArchiveStack(Stack):
         )
         self.storage.registry.grant_read_data(made.role)
         grants.append_to_ledger(made.role, self.storage)
+        grants.close_months_of_facts(made.role, self.storage)
         grants.objects(made.role, self.storage, read=["invoices/*"], write=["invoices/*"])
         monthly = events.Schedule.cron(day="1", hour="5", minute="0")
         events.Rule(self, "Monthly", schedule=monthly, targets=[targets.LambdaFunction(made.function)])
@@ -202,6 +207,8 @@ class ArchiveStack(Stack):
         self.storage.index.grant_read_data(role)
         self.storage.registry.grant_read_write_data(role)
         self.storage.ledger.grant_read_data(role)
+        grants.read_sums_of_facts(role, self.storage)
+        grants.record_facts(role, self.storage)
         grants.record_audit_events(role, self.storage)
         grants.read_audit_trail(role, self.storage)
         self.storage.object_signing_secret.grant_read(role)
@@ -240,6 +247,7 @@ class ArchiveStack(Stack):
             | {
                 "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
                 "SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name,
+                **self.meters.settings(),
                 "SANSFILM_INDEX_QUEUE_URL": self.index_queue.queue.queue_url,
                 "SANSFILM_INDEX_DEAD_LETTER_QUEUE_URL": self.index_queue.dead_letters.queue_url,
                 "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
@@ -257,6 +265,7 @@ class ArchiveStack(Stack):
     def _raise_alarms(self) -> None:
         self.index_queue.alarm(self.alarms)
         self.pack_queue.alarm(self.alarms, late_after=Duration.hours(1))
+        self.meters.watch(self.alarms)
         self.patients.watch(self.api.access_log, self.alarms)
         # A message may be put off over a whole night: SMS have quiet hours.
         self.study_ready_queue.alarm(self.alarms, late_after=Duration.hours(14))
@@ -272,25 +281,9 @@ class ArchiveStack(Stack):
             ("RollUpErrors", self.costs.roll_up.function),
         )
         for name, function in functions:
-            alarm(
-                self,
-                name,
-                self.alarms,
-                metric=function.metric_errors(statistic="Sum"),
-                threshold=5,
-                description="A function failed as a whole",
-            )
-        alarm(
-            self,
-            "ApiErrors",
-            self.alarms,
-            metric=cloudwatch.Metric(
-                namespace="AWS/ApiGateway", metric_name="5XXError", dimensions_map={"ApiName": "sansfilm"},
-                statistic="Sum",
-            ),
-            threshold=10,
-            description="The API failed to answer",
-        )  # fmt: skip
+            metric, text = function.metric_errors(statistic="Sum"), "A function failed as a whole"
+            alarm(self, name, self.alarms, metric=metric, threshold=5, description=text)
+        self.api.watch(self.alarms)
 
     def _export_settings(self) -> None:
         """One output per setting, named as the setting: what operators' commands and the ingest container need."""

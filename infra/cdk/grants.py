@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
@@ -69,6 +70,47 @@ def make_rollups(role: iam.IGrantable, storage: Storage) -> None:
             )
         )
     _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
+def record_facts(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role add metered facts: it may neither change nor delete one (docs/adr/0030)."""
+    _with_keys(role, ["dynamodb:PutItem"], storage.meters, ["F#*", "NEW#*"])
+    _with_keys(role, ["dynamodb:GetItem"], storage.meters, ["F#*"])
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
+def read_sums_of_facts(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role read what metered facts of a month add up to."""
+    _with_keys(role, ["dynamodb:GetItem"], storage.meters, ["HEAD#*"])
+    _use_data_key(role.grant_principal, storage.data_key, write=False)
+
+
+def close_months_of_facts(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role read sums of facts and close months."""
+    read_sums_of_facts(role, storage)
+    _with_keys(role, ["dynamodb:UpdateItem"], storage.meters, ["HEAD#*"])
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
+def seal_facts(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role add blocks; what it may delete are markers, what it may update are heads and sums."""
+    _with_keys(role, ["dynamodb:Query", "dynamodb:BatchWriteItem"], storage.meters, ["NEW#*"])
+    _with_keys(role, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], storage.meters, ["B#*"])
+    _with_keys(role, ["dynamodb:GetItem", "dynamodb:UpdateItem"], storage.meters, ["HEAD#*"])
+    _with_keys(role, ["dynamodb:Query"], storage.registry, ["HOSPITALS"])
+    objects = [storage.audit_bucket.arn_for_objects("facts/*")]
+    _allow(role.grant_principal, ["s3:GetObject", "s3:PutObject"], objects)
+    _allow(role.grant_principal, ["s3:ListBucket"], [storage.audit_bucket.bucket_arn])
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
+def export_facts(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role record what is stored and write exports: it may change nothing and seal nothing."""
+    record_facts(role, storage)
+    _with_keys(role, ["dynamodb:GetItem", "dynamodb:Query"], storage.meters, ["B#*", "HEAD#*"])
+    _with_keys(role, ["dynamodb:Query"], storage.registry, ["HOSPITALS"])
+    _allow(role.grant_principal, ["s3:GetObject", "s3:PutObject"], [storage.audit_bucket.arn_for_objects("facts/*")])
+    _allow(role.grant_principal, ["s3:ListBucket"], [storage.audit_bucket.bucket_arn])
 
 
 def record_audit_events(role: iam.IGrantable, storage: Storage) -> None:
@@ -181,6 +223,17 @@ def count_attempts(role: iam.IGrantable, storage: Storage) -> None:
             actions=["dynamodb:UpdateItem"],
             resources=[storage.registry.table_arn],
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ATTEMPTS#ECHO#*", "ATTEMPTS#QUOTA#*"]}},
+        )
+    )
+
+
+def _with_keys(role: iam.IGrantable, actions: Sequence[str], table: dynamodb.ITable, keys: Sequence[str]) -> None:
+    """Allow actions on items whose partition key is like one of `keys`."""
+    role.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=list(actions),
+            resources=[table.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(keys)}},
         )
     )
 

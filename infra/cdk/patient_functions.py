@@ -47,6 +47,7 @@ class PatientFunctions(Construct):
             config=self.config,
             environment={
                 "SANSFILM_REGISTRY_TABLE": self.storage.registry.table_name,
+                "SANSFILM_METERS_TABLE": self.storage.meters.table_name,
                 "SANSFILM_CODE_KEY_ID": self.storage.code_key.key_id,
                 "SANSFILM_PUBLIC_URL": self.config.public_url,
                 "SANSFILM_SMS_SENDER": self.config.sms_sender,
@@ -57,6 +58,7 @@ class PatientFunctions(Construct):
             description="Sends one-time passwords and notices of access to patients",
         )
         grants.answer_challenges(made.role, self.storage)
+        grants.record_facts(made.role, self.storage)
         grants.key_codes(made.role, self.storage)
         grants.send_sms(made.role)
         return made

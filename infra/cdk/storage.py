@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from chalicelib.aws.tables import AUDIT, INDEX, LEDGER, REGISTRY, TableSchema
+from chalicelib.aws.tables import AUDIT, INDEX, LEDGER, METERS, REGISTRY, TableSchema
 from infra.cdk.config import Config
 from infra.cdk.tagging import tag_component
 
@@ -18,7 +18,7 @@ KEPT_NONCURRENT_DAYS = 30
 
 
 class Storage(Construct):
-    """The archive, audit and log buckets, four tables, the data key, the keys of sessions and of codes, the signing
+    """The archive, audit and log buckets, five tables, the data key, the keys of sessions and of codes, the signing
     secret."""
 
     def __init__(self, scope: Construct, name: str, *, config: Config) -> None:
@@ -53,6 +53,7 @@ class Storage(Construct):
         self.index = self._table("Index", INDEX, config)
         self.registry = self._table("Registry", REGISTRY, config)
         self.ledger = self._table("Ledger", LEDGER, config)
+        self.meters = self._table("Meters", METERS, config)
         self.audit = self._table("Audit", AUDIT, config)
         self.audit_bucket = self._audit_bucket(config)
         self.object_signing_secret = secretsmanager.Secret(

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import errors, wiring
+from chalicelib import errors, wiring, wiring_meters
 from chalicelib.access.model import Contact, Hospital
 from chalicelib.archive.confidentiality import Kind, Mark, Target
 from chalicelib.archive.model import InstanceKeys, InstanceRecord
 from chalicelib.aws.clients import client
-from chalicelib.billing import verify
+from chalicelib.billing import facts, verify
+from chalicelib.billing.fact_blocks import totals_of
 from chalicelib.functions import study_ready
 from chalicelib.functions.study_ready import Parts, finish_study, parts
 from chalicelib.notify.announce import State
@@ -92,6 +93,18 @@ def lines_of(exam: Exam) -> int:
     return sum(line.study_instance_uid == exam.study for line in wiring.ledger().lines("nord"))
 
 
+def metered(exam: Exam) -> dict[str, int]:
+    """What was metered of an exam, by meter."""
+    store = wiring_meters.facts()
+    starts = {facts.INSTANCES_IN: (0, 2), facts.BYTES_IN: (0, 200)}
+    known = [(meter, f"{exam.study}|from {start}") for meter, each in starts.items() for start in each]
+    notification = wiring.notifications().of_study("nord", exam.study)
+    known += [(facts.SMS_SEGMENTS, notification.detail)] if notification else []
+    events = (store.event(facts.MeterFact("nord", meter, text, 0, 0).fact_id) for meter, text in known)
+    totals = totals_of(event for event in events if event)
+    return {kind.partition("#")[0]: quantity for kind, quantity in totals.items()}
+
+
 def state_of(exam: Exam) -> State | None:
     notification = wiring.notifications().of_study("nord", exam.study)
     return notification.state if notification else None
@@ -126,6 +139,7 @@ def test_a_quiet_study_is_ready_metered_and_announced_once(cloud: Cloud) -> None
     assert (line.event, line.accession_number, line.study_instance_uid) == ("exam archived", "ACC1", exam.study)
     assert [exam.finish(parts()) for _ in range(3)] == ["settled"] * 3
     assert (lines_of(exam), len(sent(cloud, exam.phone_number))) == (1, 1)
+    assert metered(exam) == {facts.INSTANCES_IN: 2, facts.BYTES_IN: 200, facts.SMS_SEGMENTS: 1}
 
 
 @pytest.mark.usefixtures("hospital")
@@ -140,6 +154,7 @@ def test_a_late_instance_makes_the_study_ready_again_without_a_second_sms_or_lin
     assert study is not None
     assert (study.state, study.instance_count) == ("ready", 4)
     assert (lines_of(exam), len(sent(cloud, exam.phone_number))) == (1, 1)
+    assert metered(exam) == {facts.INSTANCES_IN: 4, facts.BYTES_IN: 400, facts.SMS_SEGMENTS: 1}
 
 
 @pytest.mark.usefixtures("hospital")
@@ -253,6 +268,9 @@ def test_a_crash_at_any_call(cloud: Cloud) -> None:
         study = wiring.index_reader().study("nord", exam.study)
         assert study is not None
         assert (study.state, lines_of(exam)) == ("ready", 1)
+        is_told = state_of(exam) is State.SENT
+        came = {facts.INSTANCES_IN: 2, facts.BYTES_IN: 200}
+        assert metered(exam) == came | ({facts.SMS_SEGMENTS: 1} if is_told else {})
         messages = len(sent(cloud, exam.phone_number))
         if state_of(exam) is State.CLAIMED:
             unknown += 1

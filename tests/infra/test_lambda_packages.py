@@ -18,6 +18,8 @@ NEVER = {
     "roll_up": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "duckdb"},
     "patient_messages": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "reportlab"},
     "patient_sheet": {"numpy", "chalice", "pynetdicom", "pydicom", "lxml"},
+    "seal_facts": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
+    "export_facts": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "audit": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "rendered": {"chalice", "pynetdicom", "requests"},
 }

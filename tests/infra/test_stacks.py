@@ -143,7 +143,7 @@ def test_a_queue_hides_messages_for_longer_than_its_function_may_take(templates:
 
 def test_tables_are_on_demand_recoverable_and_under_the_archives_key(templates: Templates) -> None:
     tables = list(_resources(templates, "AWS::DynamoDB::Table"))
-    assert len(tables) == 4
+    assert len(tables) == 5
     for _, table in tables:
         properties = table["Properties"]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
@@ -161,7 +161,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 11
+    assert len(own) == 13
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -189,10 +189,15 @@ def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
         ("StudyReadyRole", r"s3:Delete|lambda:|secretsmanager:|kms:Sign"),
         (
             "PatientsMessagesRole",
-            r"s3:|sqs:|lambda:|secretsmanager:|kms:Sign|dynamodb:(Put|Delete|Query)",
+            r"s3:|sqs:|lambda:|secretsmanager:|kms:Sign|dynamodb:(Delete|Query)",
         ),
         ("PatientsSheetRole", r"(s3|sqs|sns|lambda|secretsmanager|kms|dynamodb):"),
         ("SealAuditTrailRole", r"sns:|sqs:|s3:Delete|dynamodb:(Delete|Scan)|lambda:|secretsmanager:|kms:Sign"),
+        ("MetersSealRole", r"sns:|sqs:|s3:Delete|dynamodb:(Delete|Scan)|lambda:|secretsmanager:|kms:Sign"),
+        (
+            "MetersExportRole",
+            r"sns:|sqs:|s3:Delete|dynamodb:(Delete|Scan|Update|Batch)|lambda:|secretsmanager:|kms:Sign",
+        ),
         ("RenderedRole", r"sns:|sqs:|s3:Delete|dynamodb:|kms:Sign"),
         ("TaskTaskRole", r"sns:|sqs:|dynamodb:BatchWrite|kms:Sign"),
     ],
@@ -293,6 +298,22 @@ def test_nobody_may_delete_a_line_of_the_ledger(templates: Templates) -> None:
         for statement in _policies_of(templates, role):
             if ledger in json.dumps(statement.get("Resource", "")):
                 assert not [action for action in _actions(statement) if re.search("Delete|BatchWrite", action)]
+
+
+def test_nobody_may_change_or_delete_a_metered_fact(templates: Templates) -> None:
+    for role in (
+        "ApiHandlerRole",
+        "StudyReadyRole",
+        "InvoicesRole",
+        "PatientsMessagesRole",
+        "MetersSealRole",
+        "MetersExportRole",
+    ):
+        for statement in _policies_of(templates, role):
+            if "StorageMeters" in json.dumps(statement.get("Resource", "")):
+                keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                changes = [action for action in _actions(statement) if re.search("Delete|Update|BatchWrite", action)]
+                assert not changes or keys in (["NEW#*"], ["HEAD#*"])
 
 
 def test_nobody_may_change_or_delete_an_event_of_the_audit_trail(templates: Templates) -> None:
