@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -46,16 +47,19 @@ OPTIONAL_DEFAULTS = frozenset({"00080201", "00280008", "00280010", "00280011", "
 """Returned by default only where they have a value; the others are there even if empty."""
 
 
+def element(vr: str, *values: Any) -> dict[str, Any]:
+    """An attribute of the DICOM JSON Model; without `Value` when empty."""
+    return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+
+
+_OF_EVERY_RESULT = {"00080005": element("CS", "ISO_IR 192"), INSTANCE_AVAILABILITY: element("CS", "ONLINE")}
+
+
 def level_of(tag: str) -> Level:
     """Highest level whose rows hold an attribute, those that the archive computes included."""
     if tag in STUDY_TAGS or tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY, *_STUDY_COUNTS):
         return Level.STUDY
     return Level.SERIES if tag in SERIES_TAGS or tag == _SERIES_COUNT else Level.INSTANCE
-
-
-def element(vr: str, *values: Any) -> dict[str, Any]:
-    """An attribute of the DICOM JSON Model; without `Value` when empty."""
-    return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
 
 
 def study_url(base_url: str, study_instance_uid: str) -> str:
@@ -76,8 +80,7 @@ def study_attributes(study: StudyRecord) -> DicomJson:
     """Everything that a study can be matched against."""
     return {
         **study.attributes,
-        "00080005": element("CS", "ISO_IR 192"),
-        INSTANCE_AVAILABILITY: element("CS", "ONLINE"),
+        **_OF_EVERY_RESULT,
         MODALITIES_IN_STUDY: element("CS", *study.modalities),
         SOP_CLASSES_IN_STUDY: element("UI", *study.sop_classes),
         "0020000D": element("UI", study.study_instance_uid),
@@ -90,8 +93,7 @@ def series_attributes(series: SeriesRecord) -> DicomJson:
     """Everything that a series can be matched against, apart from its study's attributes."""
     return {
         **series.attributes,
-        "00080005": element("CS", "ISO_IR 192"),
-        INSTANCE_AVAILABILITY: element("CS", "ONLINE"),
+        **_OF_EVERY_RESULT,
         "0020000D": element("UI", series.study_instance_uid),
         "0020000E": element("UI", series.series_instance_uid),
         _SERIES_COUNT: element("IS", series.instance_count),
@@ -100,13 +102,25 @@ def series_attributes(series: SeriesRecord) -> DicomJson:
 
 def _returned(dataset: DicomJson, defaults: tuple[str, ...], request: SearchRequest) -> DicomJson:
     """The attributes asked for, in tag order; defaults without a value are given empty unless optional."""
-    result = dict(dataset) if request.include_all else {}
-    for tag in (*defaults, *request.include_tags):
-        if tag in dataset:
-            result[tag] = dataset[tag]
-        elif tag in defaults and tag not in OPTIONAL_DEFAULTS:
-            result[tag] = element(attribute.vr if (attribute := resolve(tag)) else "UN")
-    return {tag: value for tag, value in sorted(result.items()) if "BulkDataURI" not in value}
+    result: DicomJson = {}
+    for tag in _tags_of(defaults, frozenset(dataset) if request.include_all else request.include_tags):
+        value = dataset.get(tag)
+        if value is None:
+            if tag in defaults and tag not in OPTIONAL_DEFAULTS:
+                result[tag] = _empty(tag)
+        elif "BulkDataURI" not in value:
+            result[tag] = value
+    return result
+
+
+@lru_cache(maxsize=64)
+def _tags_of(defaults: tuple[str, ...], others: frozenset[str]) -> list[str]:
+    return sorted({*defaults, *others})
+
+
+@cache
+def _empty(tag: str) -> dict[str, Any]:
+    return element(attribute.vr if (attribute := resolve(tag)) else "UN")
 
 
 def study_result(study: StudyRecord, request: SearchRequest, base_url: str) -> DicomJson:

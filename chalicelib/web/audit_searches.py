@@ -28,9 +28,11 @@ Subject = Callable[[Session, str, str], tuple[str, PatientRef | None]]
 
 def note_found(request: Request, matches: Sequence[DicomJson]) -> None:
     """Note what a search found, as far as it is of one patient: cheap, since matches name the patient."""
-    patients = {_value(match, _PATIENT_ID[1]) for match in matches}
+    first = _value(matches[0], _PATIENT_ID[1]) if matches else ""
+    if not first or any(_value(match, _PATIENT_ID[1]) != first for match in matches):
+        return
     studies = list(dict.fromkeys(_value(match, _STUDY) for match in matches))
-    if len(patients) == 1 and "" not in patients and studies and studies[0]:
+    if studies[0]:
         request.context[FOUND] = studies
 
 
