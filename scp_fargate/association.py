@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 import traceback
 import uuid
 from collections import deque
@@ -27,6 +28,7 @@ from scp_fargate.commitments import Commitments, EventReports, Report
 from scp_fargate.counts import Counts
 from scp_fargate.limits import HospitalAssociations
 from scp_fargate.p_data import StorageDul
+from scp_fargate.pdu import SLOWEST_PDU_S
 from scp_fargate.presentation_contexts import service_of
 
 if TYPE_CHECKING:
@@ -186,12 +188,13 @@ class BoundedSocket(AssociationSocket):
         Raises
         ------
         OSError
-            If the peer announces a PDU beyond every limit, or stalls.
+            If the peer announces a PDU beyond every limit, stalls, or sends it byte by byte.
         """
         if nr_bytes > LARGEST_PDU_BYTES:
             raise OSError(f"PDU of {nr_bytes} bytes")
         received = bytearray(nr_bytes)
         view = memoryview(received)
+        late_at = time.monotonic() + SLOWEST_PDU_S
         position = min(len(self._unread), nr_bytes)
         view[:position] = self._unread[:position]
         self._unread = self._unread[position:]
@@ -200,6 +203,8 @@ class BoundedSocket(AssociationSocket):
             if not count:
                 return bytearray(view[:position])
             position += count
+            if time.monotonic() > late_at:
+                raise OSError("PDU takes too long")
         return received
 
 

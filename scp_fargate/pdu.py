@@ -5,10 +5,12 @@ Lengths are judged before anything is allocated, and no byte is copied between t
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
 import struct
+import time
 
 P_DATA_TF = 0x04
 PDU_HEADER = struct.Struct(">BBL")
@@ -17,6 +19,8 @@ AHEAD_BYTES = PDU_HEADER.size + PDV_HEADER.size
 """What lies between the data of two PDVs at most."""
 COMMAND, LAST = 0x01, 0x02
 """Bits of a message control header (PS3.8 E.2)."""
+SLOWEST_PDU_S = 60.0
+"""A PDU takes no longer, even where every receive brings something: about 2 KiB/s for the largest."""
 
 
 class ProtocolError(Exception):
@@ -43,6 +47,7 @@ class PDataReader:
         self._ahead = bytearray(unread.ljust(AHEAD_BYTES, b"\0"))
         self._ahead_view = memoryview(self._ahead)
         self._ahead_length = len(unread)
+        self._late_at = math.inf
         self.pdu_left = 0
         """Bytes of the current PDU that follow the current PDV."""
         self.pdv_left = 0
@@ -71,6 +76,7 @@ class PDataReader:
                 raise ProtocolError("P-DATA-TF PDU is longer than negotiated")
             self._drop_ahead(PDU_HEADER.size)
             self.pdu_left = length
+            self._late_at = time.monotonic() + SLOWEST_PDU_S
         if self.pdu_left < PDV_HEADER.size:
             raise ProtocolError("P-DATA-TF PDU is too short for a presentation data value")
         self._fill(PDV_HEADER.size)
@@ -94,6 +100,8 @@ class PDataReader:
             received = self._connection.recv_into(view[done:wanted], wanted - done, self._flags)
             if not received:
                 raise ConnectionEnded("closed")
+            if time.monotonic() > self._late_at:
+                raise ConnectionEnded("too slow")
             done += received
         self.pdv_left -= wanted
         return wanted

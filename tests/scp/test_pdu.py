@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from io import BytesIO
 
 import pytest
@@ -215,3 +216,26 @@ def test_garbage_is_no_command_set(garbage: bytes) -> None:
         assert store_request(garbage) is None or len(garbage) >= 30
     except (ProtocolError, ConnectionEnded):
         return
+
+
+def test_a_pdu_that_comes_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scp_fargate.pdu.SLOWEST_PDU_S", 0.2)
+    peer, own = socket.socketpair()
+    with peer, own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50_000))
+        peer.sendall(struct.pack(">BBLLBB", 4, 0, 1006, 1002, 1, 0))
+        reader = PDataReader(own, MAXIMUM)
+        assert reader.next_pdv() == (1, 0)
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    peer.sendall(b"x")
+                    time.sleep(0.02)
+
+        sender = threading.Thread(target=trickle)
+        sender.start()
+        with pytest.raises(ConnectionEnded, match="slow"):
+            reader.read_into(memoryview(bytearray(1000)))
+        own.close()
+        sender.join()
