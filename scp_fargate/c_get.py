@@ -62,6 +62,11 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
         sub_operations.add(outcome, sop_instance_uid)
         sub_operations.send_pending(operation)
 
+    def check() -> None:
+        operation.check()
+        # Something is to be heard of an operation that takes its time.
+        sub_operations.send_pending(operation)
+
     scu = StorageScu(
         association,
         association.objects,
@@ -74,7 +79,7 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
     )
     cancelled = False
     try:
-        scu.send_all(records, operation.check)
+        scu.send_all(records, check)
     except Cancelled:
         cancelled = True
     status = sub_operations.send_final(operation, cancelled)

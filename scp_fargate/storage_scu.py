@@ -7,7 +7,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ RESPONSE_TIMEOUT_S = 120.0
 MOST_LATER = 4
 """Requests that wait for the end of a C-GET."""
 DATA_SET_PRESENT = 0x0001
+CHECK_EVERY_S = 0.5
 
 Ended = Callable[[Outcome, str], None]
 
@@ -107,7 +108,8 @@ class StorageScu:
         }
 
     def send_all(self, records: Iterable[InstanceRecord], check: Callable[[], None]) -> None:
-        """Send instances; `check` is called before each and may raise, after which outstanding responses are awaited.
+        """Send instances; `check` is called before each, and while one is read or converted. It may raise, after which
+        outstanding responses are awaited.
 
         Raises
         ------
@@ -118,7 +120,7 @@ class StorageScu:
             try:
                 with closing(self._read_ahead(pool, records)) as reading:
                     for record, content in reading:
-                        check()
+                        _await_content(content, check)
                         self._send(record, content)
                 self._await_responses(0)
             except PeerGone:
@@ -279,3 +281,10 @@ class StorageScu:
         for uid in self._outstanding.values():
             self._ended(Outcome.FAILED, uid)
         self._outstanding.clear()
+
+
+def _await_content(content: Future[_Content | None], check: Callable[[], None]) -> None:
+    """Wait until an instance begins to be there: a conversion may take longer than its requestor waits in silence."""
+    check()
+    while not wait([content], timeout=CHECK_EVERY_S).done:
+        check()
