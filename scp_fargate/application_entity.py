@@ -22,7 +22,7 @@ from scp_fargate.identifier import FIND_MODELS, RETRIEVE_MODELS
 from scp_fargate.incoming_server import GivenConnection, IncomingServer
 from scp_fargate.limits import Connections, Limits
 from scp_fargate.operation import acknowledge_at_once, forget_stale_cancel
-from scp_fargate.presentation_contexts import supported_contexts
+from scp_fargate.presentation_contexts import service_of, supported_contexts
 
 if TYPE_CHECKING:
     from pynetdicom.events import Event
@@ -35,6 +35,8 @@ PERMANENT, TRANSIENT = 0x01, 0x02
 SERVICE_USER, SERVICE_PROVIDER_PRESENTATION = 0x01, 0x03
 CALLING_AE_TITLE_NOT_RECOGNIZED = 0x03
 TEMPORARY_CONGESTION, LOCAL_LIMIT_EXCEEDED = 0x01, 0x02
+STORAGE_SUPPORT = bytes((2, 0, 3, 0, 0, 0))
+"""Level 2 (full), signatures kept bit for bit, nothing coerced (PS3.4 table B.3-1)."""
 
 
 @dataclass
@@ -226,7 +228,7 @@ def _on_connection_closed(event: Event) -> None:
 
 
 def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
-    """Answer SOP Class Extended Negotiation of Query/Retrieve (PS3.7 D.3.3.5)."""
+    """Answer SOP Class Extended Negotiation of Query/Retrieve and Storage (PS3.7 D.3.3.5)."""
     association: IncomingAssociation = event.assoc
     answers: dict[str, bytes] = {}
     for uid, information in event.app_info.items():
@@ -238,6 +240,8 @@ def _on_sop_class_extended(event: Event) -> dict[str, bytes]:
             answers[uid] = bytes(min(byte, 1) for byte in information[:1]) + bytes(max(0, len(information) - 1))
             if answers[uid][:1] == b"\x01":
                 association.relational_retrieve.add(str(uid))
+        elif service_of(uid) == "store" and "store" in association.services:
+            answers[uid] = STORAGE_SUPPORT
     return answers
 
 

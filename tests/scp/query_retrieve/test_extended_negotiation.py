@@ -153,3 +153,10 @@ def test_without_it_every_level_is_named(archive: Archive) -> None:
     with associated(archive, (GET,)) as association:
         keys = identifier("IMAGE", SOPInstanceUID="1.2.77.1.2.1")
         assert [status.Status for status, _ in association.send_c_get(keys, GET)] == [0xA900]
+
+
+def test_the_level_of_storage_support_is_told(archive: Archive) -> None:
+    item = SOPClassExtendedNegotiation()
+    item.sop_class_uid, item.service_class_application_information = CT, b"\x02\x00\x00\x00\x00\x00"
+    with associated(archive, (FIND,), item) as association:
+        assert association.acceptor.sop_class_extended[CT] == b"\x02\x00\x03\x00\x00\x00"
