@@ -9,7 +9,7 @@ from yarl import URL
 
 from localstack.edge_api import headers_to_caller, headers_to_origin
 
-PATHS = re.compile(r"/dicomweb/studies(?:/.*)?|/api/hospitals/[^/]+/application-entities/[^/]+/echo")
+PATHS = re.compile(r"/dicomweb/studies(?:/[^/]*)?/?|/api/hospitals/[^/]+/application-entities/[^/]+/echo")
 
 
 def is_for_ingest(method: str, path: str) -> bool:

@@ -84,7 +84,7 @@ class HttpServer:
         stow_rs = make_stow_rs(Workers(self._executor))
         stow_rs.is_stopping = lambda: self._stopping
         app = web.Application(middlewares=[self._counted])
-        for path in (STUDIES, f"{STUDIES}/{{study}}"):
+        for path in (STUDIES, f"{STUDIES}/", f"{STUDIES}/{{study}}", f"{STUDIES}/{{study}}/"):
             app.router.add_post(path, stow_rs.handle, expect_handler=stow_rs.expect)
         app.router.add_post(echo_self_test.PATH, self._self_test.handle)
         for path in ("/healthz", "/metrics"):

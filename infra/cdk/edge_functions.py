@@ -39,8 +39,9 @@ API_OR_INGEST = (
 function handler(event) {{
   var result = authorize(event);
   // A behaviour is chosen by path alone; the Store transaction has the path of searches and a method of its own.
-  var ingest = /^\\/dicomweb\\/studies(\\/|$)|^\\/api\\/hospitals\\/[^\\/]+\\/application-entities\\/[^\\/]+\\/echo$/;
-  if (!result.statusCode && result.method === 'POST' && ingest.test(result.uri)) {{
+  var store = /^\\/dicomweb\\/studies(\\/[^\\/]*)?\\/?$/;
+  var selfTest = /^\\/api\\/hospitals\\/[^\\/]+\\/application-entities\\/[^\\/]+\\/echo$/;
+  if (!result.statusCode && result.method === 'POST' && (store.test(result.uri) || selfTest.test(result.uri))) {{
     cf.selectRequestOriginById('{INGEST_ORIGIN}');
   }}
   return result;

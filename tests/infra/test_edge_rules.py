@@ -158,6 +158,8 @@ def test_pages_of_the_applications_lead_to_their_index(path: str, expected: str)
         "/dicomweb/studies",
         "/dicomweb/studies/",
         "/dicomweb/studies/1.2.3",
+        "/dicomweb/studies/1.2.3/",
+        "/dicomweb/studies/1.2.3/series",
         "/dicomweb/studiesx",
         "/dicomweb/series",
         "/api/session",
