@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 from urllib.parse import unquote
@@ -53,10 +54,19 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     return respond(body.encode(), "application/problem+json", status, headers)
 
 
+def takes_gzip(request: Request) -> bool:
+    """Whether Accept-Encoding allows gzip (RFC 9110 12.5.3): `gzip;q=0` does not."""
+    for coding in str(request.headers.get("accept-encoding") or "").lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight) is None
+    return False
+
+
 def gzipped(response: Response, request: Request, at_least_bytes: int = 1024) -> Response:
     """Compress a response when the caller accepts gzip and it is worth it."""
     body = response.body
-    if len(body) >= at_least_bytes and "gzip" in request.headers.get("accept-encoding", ""):
+    if len(body) >= at_least_bytes and takes_gzip(request):
         response.body = gzip.compress(body, compresslevel=5)
         response.headers["Content-Encoding"] = "gzip"
         response.headers["Vary"] = "Accept, Accept-Encoding"

@@ -12,7 +12,7 @@ from chalicelib.archive import series_metadata
 from chalicelib.dicom import xml_model
 from chalicelib.dicom.media_types import DICOM_JSON, Representation, choose
 from chalicelib.web.authorizer import sessions_authorizer
-from chalicelib.web.http import BUFFERED_BODY_LIMIT_BYTES, gzipped, handles_errors, path_value, respond
+from chalicelib.web.http import BUFFERED_BODY_LIMIT_BYTES, gzipped, handles_errors, path_value, respond, takes_gzip
 from chalicelib.web.retrieving import (
     INSTANCE,
     REVALIDATED,
@@ -42,11 +42,11 @@ def _deliver_metadata(metadata: series_metadata.Metadata, representation: Repres
     headers = validators(etag, REVALIDATED)
     if representation == XML:
         return _deliver_xml(request, metadata, headers)
-    takes_gzip = "gzip" in (request.headers.get("accept-encoding") or "").lower()
-    content = metadata.gzipped if takes_gzip else gzip.decompress(metadata.gzipped)
+    as_gzip = takes_gzip(request)
+    content = metadata.gzipped if as_gzip else gzip.decompress(metadata.gzipped)
     if len(content) > BUFFERED_BODY_LIMIT_BYTES:
-        return redirect(series_metadata.stored(wiring.object_store(), metadata, gzipped=takes_gzip))
-    if takes_gzip:
+        return redirect(series_metadata.stored(wiring.object_store(), metadata, gzipped=as_gzip))
+    if as_gzip:
         headers["Content-Encoding"] = "gzip"
     return respond(content, representation.media_type, headers=headers)
 

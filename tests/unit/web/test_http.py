@@ -82,3 +82,19 @@ def test_errors_are_problem_details_and_keep_the_rest_secret(caplog: pytest.LogC
     (record,) = caplog.records
     assert "ValueError" in str(record.__dict__)
     assert "DUPONT" not in str(record.__dict__)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        ("gzip", True),
+        ("GZIP;q=0.5", True),
+        ("br, gzip", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("br", False),
+    ],
+)
+def test_gzip_is_for_those_who_accept_it(accepted: str, is_compressed: bool) -> None:
+    answer = http.gzipped(Response(b"x" * 5000, headers={}), request({"Accept-Encoding": accepted}))
+    assert ("Content-Encoding" in answer.headers) == is_compressed
