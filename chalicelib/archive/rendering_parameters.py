@@ -39,11 +39,14 @@ def parse_rendering(query: Mapping[str, Sequence[str]], is_thumbnail: bool = Fal
     Raises
     ------
     BadRequest
-        Naming the parameter that is malformed or not supported.
+        Naming the parameter that is malformed, repeated or not supported.
     """
     unknown = set(query) - _PARAMETERS
     if unknown:
         raise BadRequest(f"Unknown query parameter: {', '.join(sorted(unknown))}.")
+    repeated = sorted(name for name, texts in query.items() if len(texts) > 1 and name not in ("accept", "charset"))
+    if repeated:
+        raise BadRequest(f"Parameters may be given once: {', '.join(repeated)}.")
     values = {name: texts[-1] for name, texts in query.items()}
     annotation = tuple(dict.fromkeys(kind.strip() for kind in values.get("annotation", "").split(",") if kind.strip()))
     if not ANNOTATIONS.issuperset(annotation):
