@@ -8,6 +8,7 @@ Settings: those that `python -m localstack run` writes (SANSFILM_HTTP_PORT, SANS
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
@@ -101,6 +102,7 @@ def add_headers(headers: SecurityHeaders, request: web.Request, response: web.St
 def build(environment: dict[str, str]) -> web.Application:
     """The edge as an aiohttp application."""
     headers = SecurityHeaders.from_file(HEADERS)
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # its tracebacks may quote a request
     settings = Settings.from_env(environment)
     app = web.Application(middlewares=[_middleware(headers)], client_max_size=ApiOrigin.REQUEST_LIMIT_BYTES)
 

@@ -49,11 +49,17 @@ class LocalSettings:
                 raise SetupFailure(f"{name} has to be a number, not {text!r}.")
             return int(text)
 
+        def port(name: str, default: int) -> int:
+            found = number(name, default)
+            if not 0 < found < 1 << 16:
+                raise SetupFailure(f"{name} has to be a port from 1 to 65535, not {found}.")
+            return found
+
         return cls(
-            http_port=number("SANSFILM_HTTP_PORT", cls.http_port),
-            dicom_port=number("SANSFILM_DICOM_PORT", cls.dicom_port),
-            dicom_tls_port=number("SANSFILM_DICOM_TLS_PORT", cls.dicom_tls_port),
-            aws_port=number("SANSFILM_AWS_PORT", cls.aws_port),
+            http_port=port("SANSFILM_HTTP_PORT", cls.http_port),
+            dicom_port=port("SANSFILM_DICOM_PORT", cls.dicom_port),
+            dicom_tls_port=port("SANSFILM_DICOM_TLS_PORT", cls.dicom_tls_port),
+            aws_port=port("SANSFILM_AWS_PORT", cls.aws_port),
             state_dir=Path(environ.get("SANSFILM_STATE_DIR", str(ROOT / ".local"))).expanduser().resolve(),
             demo=environ.get("SANSFILM_DEMO", "1") != "0",
             study_quiet_s=number("SANSFILM_STUDY_QUIET_S", cls.study_quiet_s),
