@@ -26,6 +26,7 @@ from localstack.edge_api import REQUEST_ID, ApiOrigin
 from localstack.edge_health import Health
 from localstack.edge_ingest import IngestOrigin, is_for_ingest
 from localstack.edge_objects import ObjectOrigin
+from localstack.edge_protocol import EdgeRunner
 from localstack.edge_site import SecurityHeaders, Site
 from localstack.local_settings import ROOT
 
@@ -145,7 +146,7 @@ async def serve(environment: dict[str, str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(build(environment), access_log=None, auto_decompress=False, shutdown_timeout=10)
+    runner = EdgeRunner(build(environment), access_log=None, auto_decompress=False, shutdown_timeout=10)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", int(environment["SANSFILM_HTTP_PORT"]), reuse_address=True).start()
     await stop.wait()

@@ -9,8 +9,11 @@ from typing import Any
 
 from chalicelib.errors import BadRequest
 
-_DATE = re.compile(r"\d{4}(\d{2}(\d{2})?)?")
-_TIME = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
+_MONTH, _DAY = r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+_HOUR, _MINUTE, _SECOND = r"([01]\d|2[0-3])", r"[0-5]\d", r"([0-5]\d|60)"
+# The 31st of any month passes: it ends a range well.
+_DATE = re.compile(rf"\d{{4}}({_MONTH}({_DAY})?)?", re.ASCII)
+_TIME = re.compile(rf"{_HOUR}({_MINUTE}({_SECOND}(\.\d{{1,6}})?)?)?", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4,14}(\.\d{1,6})?([+-]\d{4})?")
 _DATE_TIME_RANGE = re.compile(r"(\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4}(?!\d))?)?-(\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?)?")
 _DATE_TIME_OFFSET = re.compile(r"(\d{0,14}(?:\.\d{0,6})?)([+-]\d{4})?")

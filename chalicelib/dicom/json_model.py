@@ -26,6 +26,8 @@ INLINE_LIMIT_BYTES = 1024
 """Longer binary values are bulk data."""
 _BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _PIXEL_TAGS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
+_ALWAYS_BULK = _PIXEL_TAGS | {0x00420011}
+"""Whatever their length: pixels, and Encapsulated Document, which is retrieved as itself."""
 _WORD_BYTES = {"OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2}
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW", "OB/OW": "OW"}
 
@@ -163,7 +165,7 @@ def _binary(
         return {"vr": vr}
     if element.is_fragments:
         vr = "OB"
-    if element.tag in _PIXEL_TAGS or element.length > INLINE_LIMIT_BYTES:
+    if element.tag in _ALWAYS_BULK or element.length > INLINE_LIMIT_BYTES:
         bulk_data[path] = (element.value_offset, element.length)
         return {"vr": vr, "BulkDataURI": f"bulkdata/{path}"}
     raw = source.read_at(element.value_offset, element.length)

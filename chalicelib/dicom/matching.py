@@ -12,6 +12,7 @@ from chalicelib.dicom.attributes import Attribute
 from chalicelib.dicom.date_times import comparable, minutes_of_offset, moved, range_bounds, range_test
 from chalicelib.dicom.fuzzy_names import MOST_WORDS, fuzzy_match, parts
 from chalicelib.dicom.names import fold
+from chalicelib.dicom.uid import is_valid
 from chalicelib.errors import BadRequest
 
 DicomJson = Mapping[str, Any]
@@ -23,6 +24,8 @@ MOST_WILDCARDS = 64
 _LIST_VRS = frozenset({"AE", "CS", "LO", "SH"})
 """Text VRs of which a key may list several values: any of them matches (C.2.2.2.8)."""
 _WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", ""})
+_NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _UNMATCHABLE_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 
 
@@ -67,6 +70,8 @@ class Condition:
         vr = self.path[-1].vr
         if len(self.text) > (LONGEST_UID_LIST if vr == "UI" else LONGEST_KEY):
             raise BadRequest("The value to match is too long.")
+        if "\ufffd" in self.text:
+            raise BadRequest("The value to match is not UTF-8.")
         if vr in _WILDCARD_VRS and self.text.count("*") + self.text.count("?") > MOST_WILDCARDS:
             raise BadRequest(f"The value to match has more than {MOST_WILDCARDS} wildcards.")
         if not self.is_universal:
@@ -164,12 +169,14 @@ def _value_test(vr: str, text: str, fuzzy: bool) -> Callable[[Any], bool]:
         return _name_test(text, fuzzy)
     if vr == "UI":
         uids = frozenset(part.strip() for part in re.split(r"[,\\]", text) if part.strip())
+        if not all(map(is_valid, uids)):
+            raise BadRequest("A value to match is not a UID.")
         return lambda value: str(value).strip("\0 ") in uids
     if vr in ("DA", "TM", "DT"):
         return range_test(vr, text)
     if vr in ("SQ", *_UNMATCHABLE_VRS):
         raise BadRequest(f"An attribute of VR {vr} cannot be matched.")
-    if vr not in _WILDCARD_VRS:
+    if vr in _NUMBER_VRS:
         return _number_test(text)
     if vr in _LIST_VRS and "\\" in text:
         tests = [_value_test(vr, part, fuzzy) for part in text.split("\\") if part.strip()]
@@ -196,10 +203,10 @@ def wildcard_pattern(text: str) -> re.Pattern[str]:
 
 
 def _number_test(text: str) -> Callable[[Any], bool]:
-    try:
-        wanted = {float(part) for part in re.split(r"[,\\]", text)}
-    except ValueError:
-        return lambda value: str(value).strip() == text.strip()
+    values = re.split(r"[,\\]", text)
+    if not all(map(_NUMBER.fullmatch, values)):
+        raise BadRequest("A value to match is not a number.")
+    wanted = set(map(float, values))
 
     def test(value: Any) -> bool:
         try:

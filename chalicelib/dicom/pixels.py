@@ -191,7 +191,7 @@ def _check_size(dataset: Dataset, frame: int, transfer_syntax_uid: str) -> None:
     if declared and (declared.rows, declared.columns) != (dataset.Rows, dataset.Columns):
         raise NotAcceptable(
             f"The compressed frame is of {declared.rows} rows and {declared.columns} columns, "
-            f"not of {dataset.Rows} and {dataset.Columns}."
+            f"not of {dataset.Rows} and {dataset.Columns}. It is available in its stored transfer syntax."
         )
 
 

@@ -127,7 +127,7 @@ def _search(path: str, name: str) -> Operation:
 def _retrieve(
     path: str, name: str, section: str, types: tuple[str, ...], *more: str, statuses: tuple[int, ...] = ()
 ) -> Operation:
-    codes = tuple(sorted({200, 304, 400, 404, 406, 409, *statuses}))
+    codes = tuple(sorted({200, 304, 400, 404, 406, 409, 412, *statuses}))
     return Operation("GET", path, name, section, types, (*more, *ACCEPT, *HOSPITAL), codes)
 
 
@@ -182,7 +182,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "9.4, 9.5",
         (*STILL, *DOCUMENTS, "application/dicom"),
         URI_PARAMETERS,
-        (200, 206, 304, 307, 400, 404, 406, 409, 413, 416),
+        (200, 206, 304, 307, 400, 404, 406, 409, 412, 413, 416),
     ),
     _store("/studies", "Store Instances"),
     _store("/studies/{study}", "Store Instances of a Study"),

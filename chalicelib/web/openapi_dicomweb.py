@@ -42,6 +42,7 @@ STATUSES = {
     406: "None of the acceptable media types is available; `detail` lists those that are",
     409: "No instance was stored, or several hospitals gave this UID; the answer says which",
     411: "The body has neither a length nor chunks",
+    412: "There is another representation than If-Match names",
     413: "Answering would read or return too much; `detail` says how to ask for less",
     415: "The payload is of none of the types that can be stored",
     416: "The byte range begins behind the end",

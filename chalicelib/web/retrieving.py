@@ -13,7 +13,7 @@ from chalicelib.archive.delivery import Body, byte_range_of, object_of, read_bod
 from chalicelib.archive.scope import Scope
 from chalicelib.archive.series_metadata import dicomweb_url
 from chalicelib.dicom.media_types import MediaRange, accepted
-from chalicelib.errors import BadRequest
+from chalicelib.errors import BadRequest, PreconditionFailed
 from chalicelib.web.http import (
     BUFFERED_BODY_LIMIT_BYTES,
     accept_header,
@@ -84,7 +84,16 @@ def uids_of(study: str, series: str, instance: str) -> tuple[str, str, str]:
 
 
 def is_known_to_caller(request: Request, etag: str) -> bool:
-    """Whether If-None-Match names the representation (RFC 9110 13.1.2)."""
+    """Whether If-None-Match names the representation (RFC 9110 13.1.2).
+
+    Raises
+    ------
+    PreconditionFailed
+        If If-Match names others alone (13.1.1).
+    """
+    wanted = (request.headers.get("if-match") or "*").strip()
+    if wanted != "*" and f'"{etag}"' not in map(str.strip, wanted.split(",")):
+        raise PreconditionFailed("There is another representation than If-Match names.")
     header = (request.headers.get("if-none-match") or "").strip()
     known = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
     return header == "*" or etag in known

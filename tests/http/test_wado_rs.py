@@ -101,6 +101,15 @@ def test_an_instance_is_transcoded_on_demand(get: Get, rendered_function: Render
     assert str(dataset.file_meta.TransferSyntaxUID) in refused.json_body["detail"]
 
 
+def test_if_match_of_another_representation_is_refused(get: Get) -> None:
+    """RFC 9110 13.1.1."""
+    _, _, url = real("MR_small.dcm")
+    first = get(f"{url}/frames/1")
+    etag = first.headers["ETag"]
+    for value, status in ((etag, 200), (f'"x", {etag}', 200), ("*", 200), ('"x"', 412), (f"W/{etag}", 412)):
+        assert get(f"{url}/frames/1", if_match=value).status_code == status, value
+
+
 def test_a_series_comes_in_the_default_transfer_syntax(
     get: Get, rendered_function: RenderedFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.dicom.attributes import resolve_path
+from chalicelib.dicom.attributes import resolve, resolve_path
 from chalicelib.dicom.date_times import range_bounds
 from chalicelib.dicom.matching import Condition, wildcard_pattern
 from chalicelib.errors import BadRequest
@@ -217,3 +217,24 @@ def test_date_times_at_their_offsets(key: str, value: str, expected: bool) -> No
     path = resolve_path("AcquisitionDateTime")
     assert path
     assert Condition(path, key).check().matches({"0008002A": {"vr": "DT", "Value": [value]}}) is expected
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("Rows", "6x"),
+        ("Rows", "nan"),
+        ("NumberOfStudyRelatedInstances", "1-5"),
+        ("StudyInstanceUID", "1.2.3.*"),
+        ("StudyInstanceUID", "1.2,abc"),
+        ("StudyTime", "2500"),
+        ("StudyDate", "20261332"),
+        ("StudyDate", "20260199-"),
+        ("PatientName", "\ufffd"),
+    ],
+)
+def test_values_that_an_attribute_cannot_have_are_refused(keyword: str, text: str) -> None:
+    attribute = resolve(keyword)
+    assert attribute
+    with pytest.raises(BadRequest):
+        Condition((attribute,), text).check()
