@@ -39,6 +39,20 @@ INVOICE = object_of(
         "documents": {"type": "array", "items": STRING, "description": "Names below the invoice's address"},
     }
 )
+RATED_LINE = object_of(
+    {
+        "item": STRING,
+        "label_fr": STRING,
+        "label_en": STRING,
+        "quantity": {"type": "integer", "description": "Negative where an adjustment takes back"},
+        "unit_price": AMOUNT,
+        "per": {"type": "integer", "minimum": 1, "description": "Units that the unit price is for"},
+        "vat_rate": AMOUNT,
+        "amount": SIGNED,
+        "period": {"type": "string", "description": "Earlier month that it adjusts, or empty"},
+        "detail": {"type": "string", "description": "Exams of an adjustment"},
+    }
+)
 BILLING_SCHEMAS: dict[str, Schema] = {
     "Seller": object_of(
         {
@@ -72,20 +86,7 @@ BILLING_SCHEMAS: dict[str, Schema] = {
             "currency": {"const": "EUR"},
             "lines": {
                 "type": "array",
-                "items": object_of(
-                    {
-                        "item": STRING,
-                        "label_fr": STRING,
-                        "label_en": STRING,
-                        "quantity": {"type": "integer", "description": "Negative where an adjustment takes back"},
-                        "unit_price": AMOUNT,
-                        "per": {"type": "integer", "minimum": 1, "description": "Units that the unit price is for"},
-                        "vat_rate": AMOUNT,
-                        "amount": SIGNED,
-                        "period": {"type": "string", "description": "Earlier month that it adjusts, or empty"},
-                        "detail": {"type": "string", "description": "Exams of an adjustment"},
-                    }
-                ),
+                "items": RATED_LINE,
             },
             "vat": {"type": "array", "items": object_of({"rate": AMOUNT, "base": SIGNED, "amount": SIGNED})},
             "total_without_vat": SIGNED,

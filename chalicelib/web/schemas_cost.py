@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.web.schema_parts import COUNT, STRING, Schema, object_of
-from chalicelib.web.schemas_billing import AMOUNT, DATE, PERIOD
+from chalicelib.web.schemas_billing import AMOUNT, DATE, PERIOD, RATED_LINE, SIGNED
 
-SIGNED: Schema = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "description": "Decimal number"}
 _ITEM: Schema = {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"}
 
 
@@ -35,22 +34,9 @@ _MONTH = object_of(
 )
 _RATED = object_of(
     {
-        "lines": _array(
-            object_of(
-                {
-                    "item": STRING,
-                    "label_fr": STRING,
-                    "label_en": STRING,
-                    "quantity": COUNT,
-                    "unit_price": AMOUNT,
-                    "per": {"type": "integer", "minimum": 1},
-                    "vat_rate": AMOUNT,
-                    "amount": AMOUNT,
-                }
-            )
-        ),
-        "total_without_vat": AMOUNT,
-        "total": AMOUNT,
+        "lines": _array(RATED_LINE),
+        "total_without_vat": SIGNED,
+        "total": SIGNED,
     }
 )
 _BUDGET: dict[str, Schema] = {
