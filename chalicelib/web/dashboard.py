@@ -58,7 +58,7 @@ def put_budget(hospital: str) -> Response:
     hospital = _own_or_any(request, path_value(hospital))
     body = json_body(request, "Budget")
     amount = Decimal(body["amount"])
-    budget = Budget(amount, body["warn_percent"]) if amount else None
+    budget = Budget(amount, int(body["warn_percent"])) if amount else None
     wiring_cost.budgets().put_budget(hospital, budget)
     return respond_json(body, 200, NO_STORE)
 

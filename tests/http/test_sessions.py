@@ -59,7 +59,9 @@ def test_signs_in_with_a_cookie_that_the_authorizer_admits(http: HttpClient, use
     answer = post_session(http, "radiologue ", "bon mot de passe")
     assert answer.status_code == 200
     assert answer.json_body["hospital"] == {"id": "nord", "name": "Hôpital nord"}
-    assert answer.json_body["permissions"] == ["mark-documents", "read-images", "share"]
+    assert answer.json_body["permissions"] == [
+        "break-glass", "declare-care", "mark-documents", "open-priors", "read-images", "share",
+    ]  # fmt: skip
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-sansfilm=")
     for attribute in ("HttpOnly", "Secure", "SameSite=Strict", "Path=/"):
