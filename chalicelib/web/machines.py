@@ -52,7 +52,7 @@ def post_machine_secret(hospital: str, machine: str) -> Response:
     """Give a machine a new secret; the one before is good until the machine has it."""
     request = routes.current_request
     named = managed_hospital(request, hospital)
-    overlap_s = json_body(request, "MachineRotation").get("previous_valid_s", OVERLAP_S)
+    overlap_s = int(json_body(request, "MachineRotation").get("previous_valid_s", OVERLAP_S))
     rotated, secret = rotate_secret(
         wiring_accounts.machines(), wiring.code_key(), named, path_value(machine), overlap_s
     )
