@@ -17,7 +17,7 @@ interface Props {
 export function ContestLine({ hospital, invoice, accession }: Props) {
   const { t } = useTranslation();
   const queryClient = useQueryClient();
-  const { data } = useQuery(invoicesQuery(hospital));
+  const { data, error, refetch } = useQuery(invoicesQuery(hospital));
   const invoices = (data?.invoices ?? []).filter((one) => one.kind === "invoice");
   const [draft, setDraft] = useState<NewDispute>({
     invoice,
@@ -39,8 +39,9 @@ export function ContestLine({ hospital, invoice, accession }: Props) {
   function submit(event: FormEvent) {
     event.preventDefault();
     setChecked(!isComplete);
-    if (isComplete && !sending.isPending) sending.mutate();
+    if (isComplete && wanted.invoice !== "" && !sending.isPending) sending.mutate();
   }
+  if (error && !data) return <ErrorMessage error={error} onRetry={() => refetch()} />;
   if (data && invoices.length === 0) return <p className="empty">{t("disputes.noInvoice")}</p>;
   return (
     <Form className="form desk-form" onSubmit={submit} validationBehavior="aria">
@@ -100,7 +101,7 @@ export function ContestLine({ hospital, invoice, accession }: Props) {
           {t("disputes.sent", { accession: sending.data.accession_number })}
         </p>
       )}
-      <Button type="submit" className="button">
+      <Button type="submit" className="button" isDisabled={wanted.invoice === ""}>
         {t(sending.isPending ? "patientCode.wait" : "disputes.submit")}
       </Button>
     </Form>
