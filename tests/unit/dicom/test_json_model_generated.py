@@ -108,6 +108,9 @@ def _item(body: bytes, undefined: bool, order: str) -> bytes:
     return head + body + (struct.pack(f"{order}HHI", 0xFFFE, 0xE00D, 0) if undefined else b"")
 
 
+ENCAPSULATED_DOCUMENT = 0x00420011
+
+
 def by_pydicom(instance: Dataset) -> dict[str, Any]:
     """pydicom's model; what it cannot convert is None."""
     model: dict[str, Any] = {}
@@ -119,7 +122,9 @@ def by_pydicom(instance: Dataset) -> dict[str, Any]:
                 items = [by_pydicom(item) for item in element.value]
                 model[name] = {"vr": "SQ", **({"Value": items} if items else {})}
             else:
-                model[name] = element.to_json_dict(lambda _: "uri", INLINE_LIMIT_BYTES)
+                # A document is bulk data however short it is.
+                limit = 0 if tag == ENCAPSULATED_DOCUMENT else INLINE_LIMIT_BYTES
+                model[name] = element.to_json_dict(lambda _: "uri", limit)
         except Exception:
             model[name] = None
     return model
@@ -141,6 +146,8 @@ def check(mine: dict[str, Any], theirs: dict[str, Any], little_endian: bool) -> 
 def normal(attribute: dict[str, Any]) -> dict[str, Any]:
     """Without what only pydicom keeps: padding around values of several and around groups of a name, "" for null
     (PS3.5 6.2, PS3.18 F.2.5)."""
+    if "BulkDataURI" in attribute:
+        return {**attribute, "BulkDataURI": "uri"}  # where it lies is ours to say
     if "Value" not in attribute:
         return attribute
     return {**attribute, "Value": [_normal_value(value) for value in attribute["Value"]]}
