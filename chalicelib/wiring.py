@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_audit_verifications import DynamoDBAuditVerifications
     from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_index_writer import DynamoDBIndexWriter
-    from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts, DynamoDBInvoices
+    from chalicelib.aws.dynamodb_invoices import DynamoDBBillingAccounts, DynamoDBInvoices
     from chalicelib.aws.dynamodb_ledger import DynamoDBLedger
     from chalicelib.aws.dynamodb_marks import DynamoDBMarks
     from chalicelib.aws.dynamodb_notifications import DynamoDBNotifications
     from chalicelib.aws.dynamodb_patient_codes import DynamoDBChallenges, DynamoDBPatientCodes
     from chalicelib.aws.dynamodb_pending_commitments import DynamoDBPendingCommitments
+    from chalicelib.aws.dynamodb_reads import DynamoDBReads
     from chalicelib.aws.dynamodb_registry import DynamoDBRegistry
     from chalicelib.aws.dynamodb_shares import DynamoDBShares
     from chalicelib.aws.ingest_object_store import IngestObjectStore
@@ -78,25 +79,29 @@ def index_writer() -> DynamoDBIndexWriter:
 
 
 @cache
-def index_reader() -> DynamoDBIndexReader:
-    """The index, for readers."""
+def dynamodb_reads() -> DynamoDBReads:
+    """Reads that a viewer waits for, over connections of their own; one pool for all tables."""
     from chalicelib.aws.clients import client, credentials
-    from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
     from chalicelib.aws.dynamodb_reads import DynamoDBReads
 
-    reads = DynamoDBReads(client("dynamodb"), credentials())
-    return DynamoDBIndexReader(reads, settings().index_table, object_store(), marks())
+    return DynamoDBReads(client("dynamodb"), credentials())
+
+
+@cache
+def index_reader() -> DynamoDBIndexReader:
+    """The index, for readers."""
+    from chalicelib.aws.dynamodb_index_reader import DynamoDBIndexReader
+
+    return DynamoDBIndexReader(dynamodb_reads(), settings().index_table, object_store(), marks())
 
 
 @cache
 def marks() -> DynamoDBMarks:
     """What is kept back of studies."""
-    from chalicelib.aws.clients import client, credentials
+    from chalicelib.aws.clients import client
     from chalicelib.aws.dynamodb_marks import DynamoDBMarks
-    from chalicelib.aws.dynamodb_reads import DynamoDBReads
 
-    client_of_reads = DynamoDBReads(client("dynamodb"), credentials())
-    return DynamoDBMarks(client("dynamodb"), settings().registry_table, client_of_reads)
+    return DynamoDBMarks(client("dynamodb"), dynamodb_reads(), settings().registry_table)
 
 
 @cache
@@ -194,7 +199,7 @@ def access_grants() -> DynamoDBAccessGrants:
     from chalicelib.aws.clients import client
     from chalicelib.aws.dynamodb_access_grants import DynamoDBAccessGrants
 
-    return DynamoDBAccessGrants(client("dynamodb"), settings().registry_table)
+    return DynamoDBAccessGrants(client("dynamodb"), dynamodb_reads(), settings().registry_table)
 
 
 @cache
@@ -279,12 +284,12 @@ def invoices() -> DynamoDBInvoices:
 
 
 @cache
-def accounts() -> DynamoDBAccounts:
+def accounts() -> DynamoDBBillingAccounts:
     """Who invoices and who is invoiced."""
     from chalicelib.aws.clients import client
-    from chalicelib.aws.dynamodb_invoices import DynamoDBAccounts
+    from chalicelib.aws.dynamodb_invoices import DynamoDBBillingAccounts
 
-    return DynamoDBAccounts(client("dynamodb"), settings().registry_table)
+    return DynamoDBBillingAccounts(client("dynamodb"), settings().registry_table)
 
 
 @cache

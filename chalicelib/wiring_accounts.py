@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 @cache
 def accounts() -> DynamoDBAccounts:
     """Users who signed in, and their sessions."""
-    from chalicelib.aws.clients import client, credentials
+    from chalicelib.aws.clients import client
     from chalicelib.aws.dynamodb_accounts import DynamoDBAccounts
-    from chalicelib.aws.dynamodb_reads import DynamoDBReads
 
-    dynamodb = client("dynamodb")
-    return DynamoDBAccounts(dynamodb, DynamoDBReads(dynamodb, credentials()), wiring.settings().registry_table)
+    return DynamoDBAccounts(client("dynamodb"), wiring.dynamodb_reads(), wiring.settings().registry_table)
 
 
 @cache

@@ -21,10 +21,17 @@ from chalicelib.errors import Conflict
 
 
 class DynamoDBAccessGrants:
-    """Implements `access.access_grants.AccessGrants`."""
+    """Implements `access.access_grants.AccessGrants`.
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    Parameters
+    ----------
+    reads
+        `dynamodb_reads.DynamoDBReads`: every request of a professional reads its grants.
+    """
+
+    def __init__(self, dynamodb: Any, reads: Any, table: str) -> None:
         self._dynamodb = dynamodb
+        self._reads = reads
         self._table = table
 
     def put(self, grant: AccessGrant) -> None:
@@ -63,7 +70,7 @@ class DynamoDBAccessGrants:
 
     def _live(self, pk: str) -> list[AccessGrant]:
         now = time.time()
-        items = map(from_item, beginning_with(self._dynamodb, self._table, pk, "GRANT#"))
+        items = map(from_item, beginning_with(self._reads, self._table, pk, "GRANT#"))
         return [_grant(values) for values in items if values["expires_at"] > now]
 
 

@@ -92,7 +92,7 @@ class DynamoDBInvoices:
         }
 
 
-class DynamoDBAccounts:
+class DynamoDBBillingAccounts:
     """Implements `billing.invoicing.Accounts`."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:

@@ -23,12 +23,17 @@ from chalicelib.errors import Conflict, Unavailable
 
 
 class DynamoDBMarks:
-    """Implements `access.marking.Marks` and `archive.ports.MarksReader`. Safe to share between threads."""
+    """Implements `access.marking.Marks` and `archive.ports.MarksReader`. Safe to share between threads.
 
-    def __init__(self, client: Any, table: str, reads: Any = None) -> None:
+    Parameters
+    ----------
+    reads
+        `dynamodb_reads.DynamoDBReads`: a viewer waits for them.
+    """
+
+    def __init__(self, client: Any, reads: Any, table: str) -> None:
         self._client = client
-        self._reads = reads or client
-        """What reads are asked of (`dynamodb_reads`): a viewer waits for them."""
+        self._reads = reads
         self._table = table
 
     def live_marks(self, hospital: str, study_instance_uids: Iterable[str]) -> Mapping[str, LiveMarks]:

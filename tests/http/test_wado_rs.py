@@ -23,7 +23,9 @@ from chalicelib import wiring
 from chalicelib.access.model import Role
 from chalicelib.archive import retrieve_transcoded, series_metadata
 from chalicelib.archive.scope import Scope
+from chalicelib.aws.clients import client
 from chalicelib.aws.cloudfront_url_signer import canned_policy
+from chalicelib.aws.dynamodb_reads import DynamoDBReads
 from chalicelib.aws.lambda_renderer import LambdaRenderer
 from chalicelib.web import retrieving, wado_rs_metadata
 from tests.dicom_files import data_set, part10
@@ -165,6 +167,24 @@ def test_ohif_gets_frames_as_stored_by_one_ranged_read(
     assert f'type="{media_type}"' in answer.headers["Content-Type"]
     assert len(reads) == 1
     assert reads[0][2] < len(body)
+
+
+def test_a_doctor_who_reads_on_costs_three_reads_past_botocore(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The instance, the session with its account, what patients granted (docs/adr/0018); the trail has it already."""
+    _, _, url = real("MR_small.dcm")
+    assert get(f"{url}/frames/1", OHIF_FRAME).status_code == 200
+    asked: list[str] = []
+    ask = DynamoDBReads._ask
+    monkeypatch.setattr(DynamoDBReads, "_ask", lambda *args: asked.append(args[1]) or ask(*args))
+    events = client("dynamodb").meta.events
+    count = lambda model, **_: asked.append(f"botocore {model.name}")  # noqa: E731
+    events.register("before-call.dynamodb", count)
+    try:
+        assert get(f"{url}/frames/1", OHIF_FRAME).status_code == 200
+    finally:
+        events.unregister("before-call.dynamodb", count)
+    of_the_authorizer = ["botocore GetItem", "botocore Query", "botocore Query"]  # API Gateway remembers its answer
+    assert sorted(asked) == ["BatchGetItem", "GetItem", "Query", *of_the_authorizer]
 
 
 @pytest.mark.parametrize(
