@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chalicelib.access.code_attempts import by_a_professional
-from chalicelib.access.model import Permission, Session
+from chalicelib.access.model import Session
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.patient_codes import CodeKey, PatientCodes, keyed, read_birth_date, read_code, verifiable
 from chalicelib.access.ports import Registry
@@ -110,14 +110,9 @@ def present_code(
     return grant
 
 
-def has_grants(session: Session) -> bool:
-    """Whether a session's professional may have been given patients."""
-    return any(map(session.may, (Permission.PRESENT_CODES, Permission.OPEN_PRIORS, Permission.BREAK_GLASS)))
-
-
 def with_granted_patients(session: Session, grants: AccessGrants) -> Session:
     """The session with every patient who gave its professional access, as of now."""
-    if not has_grants(session):
+    if not session.has_grants:
         return session
     granted = [grant.patient for grant in grants.of_professional(session.subject)]
     return replace(session, scope=replace(session.scope, patients=_united(session.scope.patients, granted)))

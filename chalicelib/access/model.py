@@ -147,6 +147,11 @@ class Session:
             self.services
         )
 
+    @property
+    def has_grants(self) -> bool:
+        """Whether its professional may have been given patients for a time (`access.access_grants`)."""
+        return any(map(self.may, (Permission.PRESENT_CODES, Permission.OPEN_PRIORS, Permission.BREAK_GLASS)))
+
     def serves(self, service: str) -> bool:
         """Whether a machine was given a service; anybody else was, by the role."""
         return self.services is None or service in self.services

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
-from chalicelib.access.access_grants import AccessGrant, Presented, end_grant, has_grants, present_code
+from chalicelib.access.access_grants import AccessGrant, Presented, end_grant, present_code
 from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
 from chalicelib.archive.scope import PatientRef
@@ -63,7 +63,7 @@ def list_access_grants() -> Response:
     session = signed_in(routes.current_request)
     if session.may(Permission.MANAGE_GRANTS):
         found = [grant for patient in session.scope.patients for grant in wiring.access_grants().of_patient(patient)]
-    elif has_grants(session):
+    elif session.has_grants:
         found = wiring.access_grants().of_professional(session.subject)
     else:
         raise NotAllowed("Your role does not permit this.")

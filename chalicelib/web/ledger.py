@@ -19,7 +19,7 @@ from chalicelib.web.registry import known_hospital
 routes = Blueprint(__name__)
 
 LINES_PER_PAGE = 1000
-PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+PERIOD = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @routes.route("/api/ledger", methods=["GET"], authorizer=sessions_authorizer)

@@ -122,6 +122,7 @@ def test_operators_see_every_ledger(http: HttpClient, bearer: Issue) -> None:
         "",
         "?hospital=nowhere",
         "?hospital=sud&period=2026-13",
+        "?hospital=sud&period=0000-12",
         "?hospital=sud&after=-1",
         "?hospital=a&hospital=b",
     ):
