@@ -74,7 +74,7 @@ def test_study(portal: Portal, size: str, study: list[Dataset]) -> None:
 def test_images(portal: Portal, size: str, study: list[Dataset]) -> None:
     path = f"/studies/{study[0].StudyInstanceUID}/series/{study[0].SeriesInstanceUID}"
     page = portal.sign_in(path=path, size=size)
-    expect(page.locator(".picture img")).to_be_visible(timeout=30_000)
+    expect(page.locator(".picture img")).to_be_visible(timeout=60_000)
     assert violations(page) == []
 
 

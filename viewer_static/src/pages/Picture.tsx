@@ -84,6 +84,8 @@ export function Picture({ rendered, modality, description, zoom, ...moves }: Pic
             src={shown.url}
             data-index={shown.index}
             data-zoom={zoom}
+            // The caption changes with the picture, not before it.
+            decoding="sync"
             draggable={false}
             alt={t("images.alternative", { modality: modalityName(modality), series: description, position, count })}
           />

@@ -17,19 +17,18 @@ export function useRenderedFrame(urls: readonly string[], index: number): Render
     if (url === undefined) return;
     let isCurrent = true;
     const image = new Image();
-    image.src = url;
     setFrame((last) => ({ ...last, isLoading: true, hasFailed: false }));
-    image
-      .decode()
-      .then(() => {
-        if (!isCurrent) return;
-        setFrame({ shown: { url, index }, isLoading: false, hasFailed: false });
-        for (const step of PREFETCHED) {
-          const neighbour = urls[index + step];
-          if (neighbour) new Image().src = neighbour;
-        }
-      })
-      .catch(() => isCurrent && setFrame({ shown: undefined, isLoading: false, hasFailed: true }));
+    // Not `decode()`: its promise waits for the page to be painted, and stays open where a browser paints none.
+    image.onload = () => {
+      if (!isCurrent) return;
+      setFrame({ shown: { url, index }, isLoading: false, hasFailed: false });
+      for (const step of PREFETCHED) {
+        const neighbour = urls[index + step];
+        if (neighbour) new Image().src = neighbour;
+      }
+    };
+    image.onerror = () => isCurrent && setFrame({ shown: undefined, isLoading: false, hasFailed: true });
+    image.src = url;
     return () => {
       isCurrent = false;
     };
