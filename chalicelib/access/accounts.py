@@ -1,7 +1,8 @@
 """Accounts and their sessions while they live: listed, prolonged by use, ended at once (ADR 0026).
 
 API Gateway remembers for a while whom the authorizer admitted. What may change meanwhile is therefore asked again at
-every request, in one read: whether the session was ended, and whether the account behind it still is one.
+every request, in one read: whether the session was ended, whether the account behind it still is one, and until when
+patients have granted it anything.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ class SessionRecord:
         return not self.is_ended and self.expires_at > now
 
 
+@dataclass(frozen=True)
+class AccountState:
+    """What a request has to know about who asks."""
+
+    session: SessionRecord | None
+    is_user: bool
+    """Whether the subject is a user who may sign in."""
+    granted_until: int
+    """No grant of the subject lasts longer (seconds since the epoch): once it is over, none has to be read."""
+
+
 class Accounts(Protocol):
     """Users who signed in, and sessions. `errors.Unavailable` when the registry does not answer."""
 
@@ -49,8 +61,8 @@ class Accounts(Protocol):
     def set_disabled(self, username: str, disabled: bool) -> None:
         """Disable a user or take that back. `errors.NotFound` if there is none."""
 
-    def state(self, subject: str, session_id: str) -> tuple[SessionRecord | None, bool]:
-        """A session, and whether its subject is a user who may sign in; one consistent read."""
+    def state(self, subject: str, session_id: str) -> AccountState:
+        """A session and its subject now; one consistent read."""
 
     def records(self, subject: str) -> list[SessionRecord]:
         """A subject's sessions, ended ones included."""
@@ -59,20 +71,21 @@ class Accounts(Protocol):
         """Write that a session was used; False if another request did so meanwhile, or it was ended."""
 
 
-def admitted_now(accounts: Accounts, session: Session) -> SessionRecord:
-    """The record of a session that may be used now, whatever was remembered about it.
+def admitted_now(accounts: Accounts, session: Session) -> tuple[SessionRecord, int]:
+    """The record of a session that may be used now, whatever was remembered about it, and until when it has grants.
 
     Raises
     ------
     errors.NotAuthenticated
         If it was ended, or the account behind it disabled or removed.
     """
-    record, is_user = accounts.state(session.subject, session.session_id)
+    state = accounts.state(session.subject, session.session_id)
+    record = state.session
     if record is None or record.is_ended:
         raise NotAuthenticated("The session has ended.")
-    if record.origin.way not in NO_ACCOUNT and not is_user:
+    if record.origin.way not in NO_ACCOUNT and not state.is_user:
         raise NotAuthenticated("The account is disabled.")
-    return record
+    return record, state.granted_until
 
 
 def used(accounts: Accounts, session: Session, record: SessionRecord, *, lifetime_s: int) -> Session | None:

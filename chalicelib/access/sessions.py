@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from chalicelib import errors
@@ -139,10 +140,16 @@ def session_from_context(context: Mapping[str, Any]) -> Session:
     text = context.get("session")
     if not isinstance(text, str):
         raise errors.NotAuthenticated("Sign in first.")
-    session = _from_claims(json.loads(text))
+    session = _from_text(text)
     if session.expires_at <= time.time():
         raise errors.NotAuthenticated("The session has expired.")
     return session
+
+
+@lru_cache(maxsize=64)
+def _from_text(text: str) -> Session:
+    """A request asks for its session several times, and a viewer makes hundreds of requests."""
+    return _from_claims(json.loads(text))
 
 
 def _to_claims(session: Session) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -83,9 +83,9 @@ def study_attributes(study: StudyRecord) -> DicomJson:
         **_OF_EVERY_RESULT,
         MODALITIES_IN_STUDY: element("CS", *study.modalities),
         SOP_CLASSES_IN_STUDY: element("UI", *study.sop_classes),
-        "0020000D": element("UI", study.study_instance_uid),
-        "00201206": element("IS", study.series_count),
-        "00201208": element("IS", study.instance_count),
+        "0020000D": {"vr": "UI", "Value": [study.study_instance_uid]},
+        "00201206": {"vr": "IS", "Value": [study.series_count]},
+        "00201208": {"vr": "IS", "Value": [study.instance_count]},
     }
 
 
@@ -103,22 +103,21 @@ def series_attributes(series: SeriesRecord) -> DicomJson:
 def _returned(dataset: DicomJson, defaults: tuple[str, ...], request: SearchRequest) -> DicomJson:
     """The attributes asked for, in tag order; defaults without a value are given empty unless optional."""
     result: DicomJson = {}
-    for tag in _tags_of(defaults, frozenset(dataset) if request.include_all else request.include_tags):
-        value = dataset.get(tag)
-        if value is None:
-            if tag in defaults and tag not in OPTIONAL_DEFAULTS:
-                result[tag] = _empty(tag)
-        elif "BulkDataURI" not in value:
+    others = frozenset(dataset) if request.include_all else request.include_tags
+    for tag, empty in _tags_of(defaults, others):
+        value = dataset.get(tag, empty)
+        if value is not None and "BulkDataURI" not in value:
             result[tag] = value
     return result
 
 
 @lru_cache(maxsize=64)
-def _tags_of(defaults: tuple[str, ...], others: frozenset[str]) -> list[str]:
-    return sorted({*defaults, *others})
+def _tags_of(defaults: tuple[str, ...], others: frozenset[str]) -> list[tuple[str, dict[str, Any] | None]]:
+    """Tags in order, each with what stands for it where it has no value; None for nothing."""
+    given_empty = {*defaults} - OPTIONAL_DEFAULTS
+    return [(tag, _empty(tag) if tag in given_empty else None) for tag in sorted({*defaults, *others})]
 
 
-@cache
 def _empty(tag: str) -> dict[str, Any]:
     return element(attribute.vr if (attribute := resolve(tag)) else "UN")
 

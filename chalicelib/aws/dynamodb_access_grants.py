@@ -4,20 +4,26 @@
 |---|---|---|
 | by professional | `U#{subject}` | `GRANT#{grant id}` |
 | by patient | `H#{hospital}#P#{patient id}` | `GRANT#{grant id}` |
+| until when, at most | `U#{subject}` | `GRANTED` |
 
-Both are written and deleted in one transaction. Patients of one id and several issuers share a partition.
+The first two are written and deleted in one transaction. Patients of one id and several issuers share a partition. The
+last is written before them and never taken back: it is read with the session (`dynamodb_accounts`), and says to most
+requests that there are no grants to read.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from chalicelib.access.access_grants import CODE, AccessGrant
 from chalicelib.archive.scope import PatientRef
 from chalicelib.aws.dynamodb_items import Value, from_item, to_item
-from chalicelib.aws.dynamodb_requests import TransactionCancelled, beginning_with, call
+from chalicelib.aws.dynamodb_requests import ConditionFailed, TransactionCancelled, beginning_with, call
 from chalicelib.errors import Conflict
+
+GRANTED = "GRANTED"
 
 
 class DynamoDBAccessGrants:
@@ -36,6 +42,7 @@ class DynamoDBAccessGrants:
 
     def put(self, grant: AccessGrant) -> None:
         """Keep a grant."""
+        self._announce(grant)
         values: dict[str, Value] = {
             "hospital": grant.patient.hospital,
             "patient_id": grant.patient.patient_id,
@@ -61,6 +68,18 @@ class DynamoDBAccessGrants:
     def delete(self, grant: AccessGrant) -> None:
         """Forget a grant."""
         self._write([{"Delete": {"TableName": self._table, "Key": to_item(key)}} for key in _keys(grant)])
+
+    def _announce(self, grant: AccessGrant) -> None:
+        with suppress(ConditionFailed):  # another one lasts longer
+            call(
+                self._dynamodb.update_item,
+                TableName=self._table,
+                Key=to_item({"pk": f"U#{grant.subject}", "sk": GRANTED}),
+                UpdateExpression="SET #until = :until",
+                ConditionExpression="attribute_not_exists(#until) OR #until < :until",
+                ExpressionAttributeNames={"#until": "until"},
+                ExpressionAttributeValues=to_item({":until": grant.expires_at}),
+            )
 
     def _write(self, writes: list[dict[str, Any]]) -> None:
         try:

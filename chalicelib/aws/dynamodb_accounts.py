@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chalicelib.access.accounts import SessionRecord
+from chalicelib.access.accounts import AccountState, SessionRecord
 from chalicelib.access.model import SessionOrigin, User
+from chalicelib.aws.dynamodb_access_grants import GRANTED
 from chalicelib.aws.dynamodb_items import from_item, to_item
 from chalicelib.aws.dynamodb_registry import SESSION_KEPT_S, user_of
 from chalicelib.aws.dynamodb_requests import ConditionFailed, batch_get, beginning_with, call
@@ -68,15 +69,23 @@ class DynamoDBAccounts:
         except ConditionFailed as error:
             raise NotFound("There is no such account.") from error
 
-    def state(self, subject: str, session_id: str) -> tuple[SessionRecord | None, bool]:
-        """A session, and whether its subject is a user who may sign in."""
-        keys = [_key(subject, SESSION + session_id, lower=False), _key(subject, "USER")]
+    def state(self, subject: str, session_id: str) -> AccountState:
+        """A session and its subject now."""
+        keys = [
+            _key(subject, SESSION + session_id, lower=False),
+            _key(subject, "USER"),
+            _key(subject, GRANTED, lower=False),
+        ]
         found = {}
         for item in batch_get(self._reads, self._table, keys, consistent=True):
             values = from_item(item)
             found[values["sk"]] = values
-        session, user = found.get(SESSION + session_id), found.get("USER")
-        return _record(session) if session else None, user is not None and not user["disabled"]
+        session, user, granted = found.get(SESSION + session_id), found.get("USER"), found.get(GRANTED)
+        return AccountState(
+            _record(session) if session else None,
+            user is not None and not user["disabled"],
+            granted["until"] if granted else 0,
+        )
 
     def records(self, subject: str) -> list[SessionRecord]:
         """A subject's sessions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from binascii import a2b_base64
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -76,18 +77,18 @@ def decode_binaries(item: dict[str, Any]) -> None:
     >>> item
     {'a': {'B': b'\\x01\\x02'}, 'b': {'L': [{'M': {'c': {'BS': [b'\\x01']}}}, {'S': 'x'}]}}
     """
-    for value in item.values():
-        _decode(value)
+    _decode(item.values())
 
 
-def _decode(value: dict[str, Any]) -> None:
-    for kind, content in value.items():
-        if kind == "B":
-            value["B"] = a2b_base64(content)
-        elif kind == "M":
-            decode_binaries(content)
-        elif kind == "L":
-            for each in content:
-                _decode(each)
-        elif kind == "BS":
-            value["BS"] = list(map(a2b_base64, content))
+def _decode(values: Iterable[dict[str, Any]]) -> None:
+    # One call for all values of an item: a page of the worklist has some thousand.
+    for value in values:
+        for kind, content in value.items():
+            if kind == "B":
+                value["B"] = a2b_base64(content)
+            elif kind == "M":
+                _decode(content.values())
+            elif kind == "L":
+                _decode(content)
+            elif kind == "BS":
+                value["BS"] = list(map(a2b_base64, content))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 from urllib.parse import unquote
@@ -36,6 +38,10 @@ STATUS_OF_ERROR: dict[type[errors.ArchiveError], int] = {
 
 BUFFERED_BODY_LIMIT_BYTES = 4_400_000
 """Largest body that passes Lambda's 6 MB answer once in base64 (D7); above it a route answers 307."""
+
+
+GRANTED_UNTIL = "granted_until"
+"""In a request's context: no grant of its subject lasts longer (`access.accounts.AccountState`)."""
 
 
 def respond(body: bytes, content_type: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -151,7 +157,7 @@ def signed_in(request: Request) -> Session:
         If the route has no authorizer context or the session expired meanwhile.
     """
     session = session_from_context(request.context.get("authorizer") or {})
-    if not session.has_grants:
+    if not session.has_grants or request.context.get(GRANTED_UNTIL, math.inf) <= time.time():
         return session
     from chalicelib.access.access_grants import with_granted_patients  # with argon2, which others need not load
 

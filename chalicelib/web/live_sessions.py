@@ -16,7 +16,7 @@ from chalicelib import errors, wiring, wiring_accounts
 from chalicelib.access.accounts import SessionRecord, admitted_now, used
 from chalicelib.access.model import Session
 from chalicelib.access.sessions import session_from_context, sign_session
-from chalicelib.web.http import problem
+from chalicelib.web.http import GRANTED_UNTIL, problem
 from chalicelib.web.sessions import session_cookie
 
 
@@ -27,7 +27,7 @@ def admit_and_prolong(request: Request, next_handler: Callable[[Request], Respon
         return next_handler(request)
     try:
         session = session_from_context(context)
-        record = admitted_now(wiring_accounts.accounts(), session)
+        record, request.context[GRANTED_UNTIL] = admitted_now(wiring_accounts.accounts(), session)
     except errors.NotAuthenticated as error:
         return problem(401, str(error))
     except errors.Unavailable as error:
