@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from chalicelib.archive.model import ByteRange
+from chalicelib.archive.model import ByteRange, ObjectHead
 from chalicelib.archive.ports import ObjectStore
 from chalicelib.dicom import multipart
 from chalicelib.dicom.multipart import PartHeader
@@ -131,13 +131,17 @@ def assembled_key(etag: str) -> str:
     return f"assembled/{etag}"
 
 
+def is_reusable(assembled: ObjectHead) -> bool:
+    """Whether an assembled object lives long enough for another caller."""
+    return time.time() - assembled.last_modified_ms / 1000 < ASSEMBLED_REUSE_S
+
+
 def object_of(objects: ObjectStore, body: Body) -> str:
     """Key of an object that holds a body too big for memory: the stored one, or one assembled by the service."""
     if body.stored_key:
         return body.stored_key
     key = assembled_key(body.etag)
     existing = objects.head(key)
-    is_fresh = existing is not None and time.time() - existing.last_modified_ms / 1000 < ASSEMBLED_REUSE_S
-    if not is_fresh or existing is None or existing.size_bytes != body.size_bytes:
+    if existing is None or not is_reusable(existing) or existing.size_bytes != body.size_bytes:
         objects.assemble(key, body.pieces, body.content_type, body.metadata)
     return key

@@ -53,6 +53,9 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[ObjectHead]:
         """Objects below a prefix in key order, without metadata."""
 
+    def crc32(self, key: str) -> int:
+        """CRC-32 of an object: what the store keeps of it, else computed; `errors.NotFound` without the object."""
+
     def assemble(
         self,
         key: str,
@@ -214,10 +217,13 @@ class StudyReadyQueue(Protocol):
 
 
 class PackQueue(Protocol):
-    """Asks for packs of series (D6)."""
+    """Asks for packs of series (D6), and for ZIP files."""
 
     def request(self, series: SeriesRecord, etag: str) -> None:
         """Have a series packed; the same request within some minutes is the same message."""
+
+    def request_zip(self, all_series: Sequence[SeriesRecord], etag: str) -> None:
+        """Have series of one study made a ZIP file (`zip_exam`), likewise."""
 
 
 class Renderer(Protocol):

@@ -155,7 +155,7 @@ def retrieve_bulk_data(
         ]
         types.insert(0, frame_media_type(record.transfer_syntax_uid))
     elif path in record.bulk_data:
-        parts = [(_bulk_piece(objects, record, path),)]
+        parts = [(bulk_piece(objects, record, path),)]
         if path == DOCUMENT:
             types.insert(0, _document_type(record))
     else:
@@ -177,7 +177,7 @@ def retrieve_bulk_data(
 def encapsulated_document(objects: ObjectStore, record: InstanceRecord, accept: Sequence[MediaRange]) -> Body:
     """The document of an encapsulated instance as its rendered form (PS3.18 8.7.4), e.g. application/pdf."""
     media_type = choose(accept, [Representation(_document_type(record))]).media_type
-    part = Part(PartHeader(media_type), (_bulk_piece(objects, record, DOCUMENT),))
+    part = Part(PartHeader(media_type), (bulk_piece(objects, record, DOCUMENT),))
     return single_part_body(part, etag_of(record.object_key, DOCUMENT, media_type))
 
 
@@ -188,7 +188,8 @@ def _document_type(record: InstanceRecord) -> str:
     return media_type if media_type in SAFE_DOCUMENT_TYPES else OCTETS
 
 
-def _bulk_piece(objects: ObjectStore, record: InstanceRecord, path: str) -> Piece:
+def bulk_piece(objects: ObjectStore, record: InstanceRecord, path: str) -> Piece:
+    """The value that a path of `InstanceRecord.bulk_data` names, where it lies, or inflated."""
     offset, length = record.bulk_data[path]
     if not record.frame_table.deflated:
         return ByteRange(record.object_key, offset, length)

@@ -61,7 +61,7 @@ def retrieve_series(
         if found := pack.find_pack(own.objects, series, own.base_url):
             _check_acceptable(accept, found.transfer_syntax_uids)
             return found.body()
-        if not _is_answered_at_once([series]):
+        if not is_answered_at_once([series]):
             raise _pack_first(own, [series])
     return _body_of(own, [series], accept, "")
 
@@ -92,7 +92,7 @@ def retrieve_study(own: Answers, scope: Scope, study_instance_uid: str, accept: 
     found = [one for one in packs if one]
     if len(found) == len(packs) and all(one.boundary == boundary for one in found):
         return _joined(found, boundary, etag, accept)
-    if _is_answered_at_once(all_series):
+    if is_answered_at_once(all_series):
         return _body_of(own, all_series, accept, etag)
     if len(found) == len(packs):
         raise errors.TooMuch("The packs of the study cannot be joined: retrieve it series by series.")
@@ -117,7 +117,8 @@ def _joined(packs: Sequence[pack.Pack], boundary: str, etag: str, accept: Sequen
     return Body(content_type, tuple(pieces), etag, metadata=pack.answer_metadata(boundary, syntaxes))
 
 
-def _is_answered_at_once(all_series: Sequence[SeriesRecord]) -> bool:
+def is_answered_at_once(all_series: Sequence[SeriesRecord]) -> bool:
+    """Whether an answer is put together within a request."""
     instances = sum(series.instance_count for series in all_series)
     size_bytes = sum(series.size_bytes for series in all_series)
     return instances <= MOST_INSTANCES_AT_ONCE and size_bytes <= MOST_BYTES_AT_ONCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +29,19 @@ class SqsPackQueue:
             "study_instance_uid": series.study_instance_uid,
             "series_instance_uid": series.series_instance_uid,
         }
+        self._send(message, etag)
+
+    def request_zip(self, all_series: Sequence[SeriesRecord], etag: str) -> None:
+        """Have series of one study made a ZIP file."""
+        first = all_series[0]
+        message = {
+            "hospital": first.hospital,
+            "study_instance_uid": first.study_instance_uid,
+            "zipped_series": [series.series_instance_uid for series in all_series],
+        }
+        self._send(message, etag)
+
+    def _send(self, message: dict[str, Any], etag: str) -> None:
         try:
             self._client.send_message(
                 QueueUrl=self._queue_url,

@@ -1,4 +1,7 @@
-"""Pack series (D6): one message, one series; see `archive.pack`. Safe to repeat: a series that has its pack is left."""
+"""Pack series (D6): one message, one series, or one ZIP file; see `archive.pack` and `archive.zip_exam`.
+
+Safe to repeat: what there is already is left.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from chalicelib import wiring
 from chalicelib.archive.pack import build_pack
 from chalicelib.archive.series_metadata import dicomweb_url
+from chalicelib.archive.zip_exam import build_zip
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,9 +26,12 @@ metrics = Metrics(namespace="SansFilm", service="pack-series")
 
 def _handle(message_id: str, body: str) -> None:
     message = json.loads(body)
-    uids = (message["hospital"], message["study_instance_uid"], message["series_instance_uid"])
     started = time.perf_counter()
     url = dicomweb_url(wiring.settings().public_url)
+    if "zipped_series" in message:
+        _zip(message_id, message, url, started)
+        return
+    uids = (message["hospital"], message["study_instance_uid"], message["series_instance_uid"])
     outcome, built = build_pack(wiring.index_reader(), wiring.object_store(), uids, url)
     if outcome == "packed" and built:
         metrics.add_metric("packed_bytes", MetricUnit.Bytes, built.size_bytes)
@@ -37,6 +44,24 @@ def _handle(message_id: str, body: str) -> None:
             "series_instance_uid": uids[2],
             "outcome": outcome,
             "size_bytes": built.size_bytes if built else 0,
+            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+        },
+    )
+
+
+def _zip(message_id: str, message: dict[str, Any], url: str, started: float) -> None:
+    study = (message["hospital"], message["study_instance_uid"])
+    outcome, size_bytes = build_zip(wiring.index_reader(), wiring.object_store(), study, message["zipped_series"], url)
+    if outcome == "zipped":
+        metrics.add_metric("zipped_bytes", MetricUnit.Bytes, size_bytes)
+    log.info(
+        "zip",
+        extra={
+            "correlation_id": message_id,
+            "hospital": study[0],
+            "study_instance_uid": study[1],
+            "outcome": outcome,
+            "size_bytes": size_bytes,
             "duration_ms": round((time.perf_counter() - started) * 1000, 1),
         },
     )

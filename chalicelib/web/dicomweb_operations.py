@@ -13,6 +13,7 @@ BASE = "/dicomweb"
 DICOM_JSON = ("application/dicom+json", "application/json")
 DATA_SETS = (*DICOM_JSON, 'multipart/related; type="application/dicom+xml"')
 MULTIPART_DICOM = ('multipart/related; type="application/dicom"',)
+WHOLE_TYPES = (*MULTIPART_DICOM, "application/zip")
 INSTANCE_TYPES = (*MULTIPART_DICOM, "application/dicom")
 FRAME_TYPES = (
     'multipart/related; type="application/octet-stream"',
@@ -163,8 +164,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _search("/studies/{study}/series/{series}/instances", "Search for Instances of a Series"),
     _search("/instances", "Search for Instances"),
     _search("/patients", "Search for Patients"),
-    _retrieve(_STUDY, "Retrieve Study", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
-    _retrieve(_SERIES, "Retrieve Series", "10.4.1.1.1", MULTIPART_DICOM, statuses=(*_BYTES, 413)),
+    _retrieve(_STUDY, "Retrieve Study", "10.4.1.1.1", WHOLE_TYPES, statuses=(*_BYTES, 413)),
+    _retrieve(_SERIES, "Retrieve Series", "10.4.1.1.1", WHOLE_TYPES, statuses=(*_BYTES, 413)),
     _retrieve(_INSTANCE, "Retrieve Instance", "10.4.1.1.1", INSTANCE_TYPES, statuses=(*_BYTES, 413)),
     _retrieve(_STUDY + "/metadata", "Retrieve Study Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),
     _retrieve(_SERIES + "/metadata", "Retrieve Series Metadata", "10.4.1.1.2", DATA_SETS, statuses=(307,)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chalice.app import Blueprint, Response
 
 from chalicelib import wiring
-from chalicelib.archive import retrieve, retrieve_series
+from chalicelib.archive import retrieve, retrieve_series, zip_exam
+from chalicelib.archive.pack import DICOM
+from chalicelib.dicom.media_types import ANY_SYNTAX, MediaRange, Representation, choose
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import handles_errors, path_value
 from chalicelib.web.retrieving import (
@@ -24,10 +28,18 @@ from chalicelib.web.retrieving import (
 
 routes = Blueprint(__name__)
 
+WHOLE = (Representation(DICOM, multipart=True), Representation(zip_exam.MEDIA_TYPE, False, ANY_SYNTAX))
+"""Forms of studies and series; a ZIP file holds instances as they are stored."""
+
 
 def _answers() -> retrieve_series.Answers:
     reader, objects, packs = wiring.index_reader(), wiring.object_store(), wiring.pack_queue()
     return retrieve_series.Answers(reader, objects, packs, wiring.renderer(), base_url())
+
+
+def _wants_zip(accept: Sequence[MediaRange]) -> bool:
+    """Whether a ZIP file is what the caller wants most of what there is. Raises as `media_types.choose`."""
+    return choose(accept, WHOLE).media_type == zip_exam.MEDIA_TYPE
 
 
 @routes.route(STUDY, methods=["GET"], authorizer=sessions_authorizer)
@@ -36,8 +48,10 @@ def retrieve_whole_study(study: str) -> Response:
     """Retrieve Study."""
     request = routes.current_request
     accept = accept_of(request, query_of(request))
-    body = retrieve_series.retrieve_study(_answers(), scope_of(request), path_value(study), accept)
-    return deliver(request, body, REVALIDATED)
+    scope, uid = scope_of(request), path_value(study)
+    if _wants_zip(accept):
+        return deliver(request, zip_exam.retrieve_zip(_answers(), scope, uid), REVALIDATED)
+    return deliver(request, retrieve_series.retrieve_study(_answers(), scope, uid, accept), REVALIDATED)
 
 
 @routes.route(SERIES, methods=["GET"], authorizer=sessions_authorizer)
@@ -46,8 +60,10 @@ def retrieve_whole_series(study: str, series: str) -> Response:
     """Retrieve Series."""
     request = routes.current_request
     accept = accept_of(request, query_of(request))
-    body = retrieve_series.retrieve_series(_answers(), scope_of(request), path_value(study), path_value(series), accept)
-    return deliver(request, body, REVALIDATED)
+    scope, uids = scope_of(request), (path_value(study), path_value(series))
+    if _wants_zip(accept):
+        return deliver(request, zip_exam.retrieve_zip(_answers(), scope, *uids), REVALIDATED)
+    return deliver(request, retrieve_series.retrieve_series(_answers(), scope, *uids, accept), REVALIDATED)
 
 
 @routes.route(INSTANCE, methods=["GET"], authorizer=sessions_authorizer)

@@ -150,7 +150,9 @@ class ArchiveStack(Stack):
         )
         made.consume(self.pack_queue.queue, batch_size=1)
         self.storage.index.grant_read_data(made.role)
-        grants.objects(made.role, self.storage, read=["archive/*", "packs/*"], write=["packs/*"])
+        grants.objects(
+            made.role, self.storage, read=["archive/*", "packs/*", "assembled/*"], write=["packs/*", "assembled/*"]
+        )
         return made
 
     def _invoices(self) -> EventFunction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -65,6 +66,18 @@ def test_study_page_shows_series_and_documents(portal: Portal, study: list[Datas
     assert abs(middle_gray_of(page, thumbnail) - expected_gray(5)) < 3, "the middle slice stands for the series"
     expect(page.get_by_role("link", name="Compte rendu", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Synthèse")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_the_exam_is_downloaded_as_a_file(portal: Portal, study: list[Dataset], size: str) -> None:
+    page = portal.sign_in(path=f"/studies/{study[0].StudyInstanceUID}", size=size)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Télécharger l’examen").click()
+    assert re.fullmatch(r"examen(-\d{8})?\.zip", downloading.value.suggested_filename)
+    with zipfile.ZipFile(downloading.value.path()) as file:
+        assert file.testzip() is None
+        assert sum(name.endswith(".dcm") for name in file.namelist()) == len(study)
+        assert file.read("COMPTES-RENDUS/compte-rendu-1.pdf").startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])

@@ -5,16 +5,7 @@ import { useTranslation } from "react-i18next";
 import { type AuditEvent, fetchAnchor, fetchReceipt } from "../api/audit";
 import { problemsOfReceipt, type Receipt, type ReceiptProblem } from "../api/receipt";
 import { kindOf } from "./ErrorMessage";
-
-/** Gives a file to the browser to keep. */
-export function saveFile(content: Blob, name: string) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  // The download has begun with the click; a little later nobody needs the address.
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
+import { saveFile } from "./save_file";
 
 /** Downloads the proof that an event is in the trail. */
 export function ReceiptButton({ event, label }: { event: AuditEvent; label: string }) {

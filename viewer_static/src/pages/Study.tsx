@@ -4,11 +4,12 @@ import { useTranslation } from "react-i18next";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { ModalityBadge, useModalityName } from "../components/Modality";
 import { Loading, Page } from "../components/Page";
-import { type DicomJson, number, Tag, text } from "../dicomweb/json_model";
+import { type DicomJson, hospitalOf, number, Tag, text } from "../dicomweb/json_model";
 import { otherStudiesQuery, seriesQuery, studyQuery } from "../dicomweb/qido";
 import { kindOfSeries, thumbnailUrl } from "../dicomweb/wado";
 import { Confidentiality } from "./Confidentiality";
 import { DocumentLinks } from "./DocumentLinks";
+import { DownloadStudy } from "./DownloadStudy";
 import { Priors } from "./Priors";
 import { ShareStudy } from "./ShareStudy";
 import { useStudySummary, viewerUrl } from "./study_summary";
@@ -51,6 +52,9 @@ export function StudyPage() {
         </div>
         <div className="study-actions">
           {series.length > 0 && <ShareStudy study={uid} series={series} />}
+          {series.length > 0 && (
+            <DownloadStudy study={uid} day={text(study, Tag.StudyDate)} hospital={hospitalOf(study)} />
+          )}
           {first && (
             <Link
               to="/studies/$study/series/$series"

@@ -6,7 +6,8 @@ import { type AuditEvent, type AuditPage, type AuditSearch, fetchTrailCsv, trail
 import { ErrorMessage } from "../components/ErrorMessage";
 import { HospitalChoice } from "../components/HospitalChoice";
 import { Loading, Page } from "../components/Page";
-import { ReceiptCheck, saveFile } from "../components/Receipt";
+import { ReceiptCheck } from "../components/Receipt";
+import { saveFile } from "../components/save_file";
 import { readableInstant } from "./format";
 import { TrailState } from "./TrailState";
 import { inWhichRole, newestFirst, whatWasDone, why } from "./trail_words";
