@@ -9,6 +9,7 @@ Lambda runs. The API's package comes from Chalice itself (infra/cdk/api.py).
 from __future__ import annotations
 
 import argparse
+import compileall
 import fcntl
 import hashlib
 import json
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/lambda"
@@ -144,6 +146,7 @@ def build(package: Package, platform: str = "") -> bool:
     for path in files:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, target / path)
+    _compile(target / "chalicelib", target)
     _set_times(target)
     stamp_file.write_text(stamp)
     return True
@@ -169,6 +172,7 @@ def _dependencies(package: Package, platform: str) -> Path:
         command += ["--python-platform", platform]
     subprocess.run(command, check=True)
     _prune(fresh)
+    _compile(fresh, fresh)
     fresh.rename(target)
     return target
 
@@ -197,6 +201,15 @@ def _prune_dist_info(path: Path) -> None:
             file.unlink()
         elif file.is_dir():
             shutil.rmtree(file)
+
+
+def _compile(folder: Path, package: Path) -> None:
+    """Ship bytecode: Lambda cannot keep any, and would compile everything anew at every cold start.
+
+    It is never compared with its source, whose times are not kept, and names files as they lie in the package.
+    """
+    mode = PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(folder, quiet=2, force=True, stripdir=str(package), invalidation_mode=mode, workers=0)
 
 
 def _set_times(folder: Path) -> None:

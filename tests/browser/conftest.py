@@ -103,8 +103,21 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="package")
+def _warm_renderer(platform: RunningPlatform, send: Send) -> None:
+    """On a busy machine the renderer's first start takes longer than a page is waited for."""
+    (instance,) = ct_series(1, PatientName="VAUTRIN^Agnès", PatientID="V0")
+    send(instance)
+    wait_until_indexed(platform, instance.StudyInstanceUID, 1)
+    url = f"{platform.dicomweb_url}/studies/{instance.StudyInstanceUID}/rendered"
+    headers = {"Authorization": f"Bearer {platform.token('radiologist', 'hopital-nord')}", "Accept": "image/jpeg"}
+    deadline = time.monotonic() + 150
+    while (answer := requests.get(url, headers=headers, timeout=60)).status_code != 200:
+        assert time.monotonic() < deadline, answer.text
+
+
 @pytest.fixture
-def portal(platform: RunningPlatform, browser: Browser) -> Iterator[Portal]:
+def portal(platform: RunningPlatform, browser: Browser, _warm_renderer: None) -> Iterator[Portal]:
     """The portal; a test fails on any script error, refusal of the content security policy or request elsewhere."""
     opened = Portal(platform.url, platform.credentials(), browser)
     yield opened
@@ -114,7 +127,9 @@ def portal(platform: RunningPlatform, browser: Browser) -> Iterator[Portal]:
 
 
 @pytest.fixture(scope="module")
-def signed_in_viewer(platform: RunningPlatform, browser: Browser) -> Iterator[tuple[Portal, Viewer]]:
+def signed_in_viewer(
+    platform: RunningPlatform, browser: Browser, _warm_renderer: None
+) -> Iterator[tuple[Portal, Viewer]]:
     """One page for all tests of a module: OHIF's scripts are loaded once, as on a radiologist's workstation."""
     opened = Portal(platform.url, platform.credentials(), browser)
     yield opened, Viewer(opened.sign_in())

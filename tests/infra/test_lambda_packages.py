@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import cache_from_source
+from pathlib import Path
+
 import pytest
 
 from infra import lambda_build
@@ -39,11 +42,15 @@ def test_a_package_works_alone_in_a_clean_environment(package: Package) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_a_package_holds_our_code_without_tests_caches_or_routes(package: Package) -> None:
+def test_a_package_holds_our_code_and_its_bytecode_without_tests_or_routes(package: Package) -> None:
     folder = BUILD / package.name
     assert (folder / "chalicelib/settings.py").exists()
     assert not (folder / "chalicelib/web").exists()
-    assert not [path for path in folder.rglob("*") if path.name in {"__pycache__", "tests"}]
+    assert not list(folder.rglob("tests"))
+    for module in (*folder.glob("chalicelib/**/*.py"), *folder.glob("*/__init__.py")):
+        bytecode = Path(cache_from_source(str(module))).read_bytes()
+        # Bit 0: made from a hash; bit 1 is clear: the source is not looked at (PEP 552).
+        assert bytecode[4:8] == b"\1\0\0\0", module
 
 
 def test_nothing_is_made_again_without_a_change() -> None:
