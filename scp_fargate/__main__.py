@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from chalicelib import errors, wiring
+from chalicelib import errors, wiring, wiring_meters
 from chalicelib.access.model import Hospital
 from chalicelib.access.ports import Registry
 from chalicelib.settings import Settings
@@ -26,6 +26,7 @@ from scp_fargate.limits import HospitalAssociations
 from scp_fargate.outgoing import outgoing
 from scp_fargate.processes import Control, Processes
 from scp_fargate.quotas import Quotas
+from scp_fargate.sent_meter import SentMeter, default_folder
 from scp_fargate.tls import configured_tls
 from scp_fargate.trail import Trail
 from scp_fargate.unnamed_file import unnamed_file
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     logger = wiring.logger("scp")
     missing = [
         name
-        for name in ("archive_bucket", "registry_table", "index_table", "audit_table")
+        for name in ("archive_bucket", "registry_table", "index_table", "audit_table", "meters_table")
         if not getattr(settings, name)
     ]
     if missing:
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         quotas=Quotas(hospitals.resolve, partial(_count, wiring.registry), logger),
         outgoing=calls,
         trail=Trail(wiring.audit_trail(), logger),
+        sent=SentMeter(wiring_meters.facts, default_folder(settings.spool_dir, settings.meters_table), logger),
         hospital_associations=HospitalAssociations(
             os.fdopen(options.worker[1], "r+b") if options.worker else unnamed_file(),
             partial(_maximum, settings, hospitals),
@@ -92,6 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         own_c_store_path=settings.c_store_path == "own",
     )
     archive.quotas.start()
+    archive.sent.start()
     if options.worker:
         return work(settings, archive, Control(options.worker[0]))
     stopping = threading.Event()
@@ -161,7 +164,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings (environment): SANSFILM_DICOM_HOST (127.0.0.1), SANSFILM_DICOM_PORT (11112), "
         "SANSFILM_DICOM_TLS_PORT (2762), SANSFILM_DICOM_TLS_{SECRET,CERTIFICATE_FILE,PRIVATE_KEY_FILE,CLIENT_CA_FILE,"
         "CRL_FILE}, SANSFILM_INGEST_HTTP_PORT (8081), SANSFILM_AE_TITLE (SANSFILM), SANSFILM_ARCHIVE_BUCKET, "
-        "SANSFILM_REGISTRY_TABLE, SANSFILM_INDEX_TABLE, SANSFILM_RENDERED_FUNCTION, SANSFILM_MAXIMUM_MATCHES (5000), "
+        "SANSFILM_REGISTRY_TABLE, SANSFILM_INDEX_TABLE, SANSFILM_METERS_TABLE, SANSFILM_RENDERED_FUNCTION, "
+        "SANSFILM_MAXIMUM_MATCHES (5000), "
         "SANSFILM_MOVE_ASSOCIATIONS (2), SANSFILM_SLOW_PEER_GRACE_S (30), SANSFILM_MAXIMUM_ASSOCIATIONS (100), "
         "SANSFILM_MAXIMUM_HOSPITAL_ASSOCIATIONS (64), SANSFILM_MAXIMUM_ADDRESS_ASSOCIATIONS (64), "
         "SANSFILM_ADDRESS_ASSOCIATIONS_PER_MINUTE (3000), SANSFILM_RECEIVE_LIMIT_BYTES (2 GiB), "

@@ -95,6 +95,7 @@ class RunningEntity:
         self.archive.commitments.close()
         self.archive.callers.close()
         self.archive.trail.close()
+        self.archive.sent.close()
         self.archive.counts.send()
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scp_fargate.callers import Callers, Remembered
     from scp_fargate.outgoing import Outgoing
     from scp_fargate.quotas import Quotas
+    from scp_fargate.sent_meter import SentMeter
     from scp_fargate.tls import Tls
     from scp_fargate.trail import Trail
 
@@ -71,6 +72,7 @@ class Archive:
     quotas: Quotas
     outgoing: Outgoing
     trail: Trail
+    sent: SentMeter
     tls: Tls | None
     """None: there is no TLS port."""
     own_c_store_path: bool = True

@@ -120,6 +120,8 @@ def serve(association: IncomingAssociation, request: C_FIND, context: Presentati
         status = dimse_status.status_of_query(error)
     finally:
         operation.close()
+    if sent or status.code == dimse_status.SUCCESS:
+        association.archive.sent.answered(association.hospital)
     association.counts.add("queries")
     association.counts.add("matches", sent)
     association.log("C-FIND", matches=sent, status=f"{status.code:04X}", comment=status.error_comment)

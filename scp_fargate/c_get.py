@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
@@ -76,6 +77,7 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
         priority=request.Priority or 0,
         window=association.sub_operations_at_once,
         log_unforeseen=association.log_unforeseen,
+        delivered=partial(association.archive.sent.delivered, association.hospital),
     )
     cancelled = False
     try:
@@ -83,6 +85,7 @@ def _serve(association: IncomingAssociation, operation: Operation, request: C_GE
     except Cancelled:
         cancelled = True
     status = sub_operations.send_final(operation, cancelled)
+    association.archive.sent.answered(association.hospital)
     association.counts.add("retrieved", sub_operations.completed + sub_operations.warning)
     association.log(
         "C-GET",

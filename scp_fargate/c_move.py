@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
@@ -101,6 +102,7 @@ class _Move:
             association.log_unforeseen("C-MOVE ended early", cast("Exception", failure))
             sub_operations.failed += sub_operations.remaining
         status = sub_operations.send_final(operation, cancelled)
+        association.archive.sent.answered(association.hospital)
         association.counts.add("retrieved", sub_operations.completed + sub_operations.warning)
         association.log(
             "C-MOVE",
@@ -190,4 +192,5 @@ class _Move:
             window=window,
             originator=Originator(incoming.calling_ae_title, self._request.MessageID),
             log_unforeseen=incoming.log_unforeseen,
+            delivered=partial(incoming.archive.sent.delivered, incoming.hospital),
         )

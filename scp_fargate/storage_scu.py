@@ -43,6 +43,7 @@ DATA_SET_PRESENT = 0x0001
 CHECK_EVERY_S = 0.5
 
 Ended = Callable[[Outcome, str], None]
+Delivered = Callable[[int, bool], None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class _Content:
     first: bytes
     object_key: str
     size_bytes: int
+    is_converted: bool
+
+
+_Sent = tuple[str, int, bool]
+"""SOP Instance UID of a sub-operation that waits for its response, bytes of its data set, whether it was converted."""
 
 
 class StorageScu:
@@ -69,6 +75,8 @@ class StorageScu:
     ----------
     ended
         Told the outcome and SOP Instance UID of each sub-operation.
+    delivered
+        Told of each instance that the peer took how many bytes were sent, and whether it was transcoded for that.
     window
         Sub-operations that the peer allows to be outstanding (PS3.7 D.3.3.3).
     """
@@ -85,8 +93,10 @@ class StorageScu:
         window: int = 1,
         originator: Originator | None = None,
         log_unforeseen: Callable[[str, Exception], None] = lambda *_: None,
+        delivered: Delivered = lambda *_: None,
     ) -> None:
         self.association = association
+        self._delivered = delivered
         self._objects = objects
         self._renderer = renderer
         self._ended = ended
@@ -95,7 +105,7 @@ class StorageScu:
         self._window = window
         self._originator = originator
         self._log_unforeseen = log_unforeseen
-        self._outstanding: dict[int, str] = {}
+        self._outstanding: dict[int, _Sent] = {}
         self._later: list[tuple[int, Any]] = []
         """Requests that the peer of a C-GET sent meanwhile (PS3.7 D.3.3.3)."""
         self._message_id = 0
@@ -165,12 +175,13 @@ class StorageScu:
         if not context_id:
             return None
         piece: bytes | ByteRange = ByteRange(record.object_key, 0, record.size_bytes)
-        if transfer_syntax != record.transfer_syntax_uid:
+        is_converted = transfer_syntax != record.transfer_syntax_uid
+        if is_converted:
             piece = transcoded_instance(self._renderer, record, transfer_syntax)
         if isinstance(piece, bytes):
-            return _Content(piece, "", len(piece))
+            return _Content(piece, "", len(piece), is_converted)
         first = self._objects.read(piece.key, 0, WINDOW_BYTES)
-        return _Content(first, piece.key, max(piece.length, len(first)))
+        return _Content(first, piece.key, max(piece.length, len(first)), is_converted)
 
     def _data_set(self, content: _Content, offset: int) -> Iterator[bytes]:
         """The data set in windows."""
@@ -200,7 +211,7 @@ class StorageScu:
             return
         self._await_responses(self._window - 1)
         self._message_id = self._message_id % 0xFFFF + 1
-        self._outstanding[self._message_id] = uid
+        self._outstanding[self._message_id] = uid, content.size_bytes - offset, content.is_converted
         context_id, _ = self._context(record)
         deadline = time.monotonic() + self._grace_s + content.size_bytes / SLOWEST_BYTES_PER_S
         self._send_fragments(context_id, 1, [self._command(record)], deadline)
@@ -263,23 +274,25 @@ class StorageScu:
             if is_request and len(self._later) < MOST_LATER:
                 self._later.append((context_id, message))
                 continue
-            uid = self._outstanding.pop(getattr(message, "MessageIDBeingRespondedTo", None) or 0, None)
-            if uid is None or not isinstance(message, C_STORE):
+            sent = self._outstanding.pop(getattr(message, "MessageIDBeingRespondedTo", None) or 0, None)
+            if sent is None or not isinstance(message, C_STORE):
                 # The end of the association, or a message that is not due: nothing can be relied on any more.
                 drop(self.association)
-                if uid:
-                    self._ended(Outcome.FAILED, uid)
+                if sent:
+                    self._ended(Outcome.FAILED, sent[0])
                 raise PeerGone
             served = getattr(self.association.dimse, "served", None)
             if served:
                 served()
-            status = message.Status if message.Status is not None else 0xC000
-            self._ended(outcome_of(status), uid)
+            outcome = outcome_of(message.Status if message.Status is not None else 0xC000)
+            if outcome is not Outcome.FAILED:
+                self._delivered(*sent[1:])
+            self._ended(outcome, sent[0])
             deadline = time.monotonic() + RESPONSE_TIMEOUT_S
 
     def _fail_outstanding(self) -> None:
-        for uid in self._outstanding.values():
-            self._ended(Outcome.FAILED, uid)
+        for sent in self._outstanding.values():
+            self._ended(Outcome.FAILED, sent[0])
         self._outstanding.clear()
 
 

@@ -1,4 +1,4 @@
-"""Lambda: S3 events from SQS to the index (D4), with a partial batch response."""
+"""Lambda: S3 events from SQS to the index (D4) and, of restores, to the meters, with a partial batch response."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from urllib.parse import unquote_plus
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from chalicelib import errors, wiring
+from chalicelib import errors, wiring, wiring_meters
 from chalicelib.archive.index_instance import IndexedObject, index_objects
 from chalicelib.archive.ports import IndexOutcome
+from chalicelib.billing.restores import COMPLETED, restored
 
 log = Logger(service="index")
 metrics = Metrics(namespace="SansFilm", service="index")
@@ -29,14 +30,15 @@ _METRIC_OF_OUTCOME = {
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Index the objects of a batch of SQS messages; name those messages that have to be delivered again."""
-    keys_by_message = {record["messageId"]: _object_keys(record.get("body", "")) for record in event["Records"]}
+    bodies = {record["messageId"]: record.get("body", "") for record in event["Records"]}
+    keys_by_message = {message_id: _object_keys(body) for message_id, body in bodies.items()}
     object_keys = list(dict.fromkeys(key for keys in keys_by_message.values() for key in keys or ()))
     results = {result.object_key: result for result in index_objects(wiring.index(), object_keys)}
     _report(list(results.values()))
     failed = [
         message_id
         for message_id, keys in keys_by_message.items()
-        if keys is None or any(results[key].error for key in keys)
+        if keys is None or any(results[key].error for key in keys) or not _meter_restores(bodies[message_id])
     ]
     for message_id in failed:
         if keys_by_message[message_id] is None:
@@ -59,6 +61,19 @@ def _object_keys(body: str) -> list[str] | None:
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _meter_restores(body: str) -> bool:
+    """Record the instances of a message that S3 has restored; whether all are."""
+    if COMPLETED not in body:
+        return True
+    try:
+        for fact in restored(json.loads(body)["Records"]):
+            wiring_meters.facts().record(fact)
+    except (errors.ArchiveError, KeyError, TypeError, ValueError) as error:
+        log.error("restore was not metered", error=type(error).__name__)
+        return False
+    return True
 
 
 def _report(results: Sequence[IndexedObject]) -> None:

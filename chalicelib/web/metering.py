@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from chalice.app import Request, Response
 
@@ -11,18 +11,41 @@ from chalicelib import errors, wiring, wiring_meters
 from chalicelib.access.model import Role, Session
 from chalicelib.access.sessions import session_from_context
 from chalicelib.access.share_model import Share
-from chalicelib.archive.model import StudyRecord
+from chalicelib.archive.model import RenderedBody, StudyRecord
+from chalicelib.archive.ports import Renderer
 from chalicelib.billing import facts
 
 KIND_OF_ROLE = {Role.PATIENT: "patient", Role.GUEST: "share", Role.GATEWAY: "API"}
+CONVERTED = "metered_transcodes"
+"""In a request's context: how many conversions its answer took."""
+CONVERSIONS = ("transcode", "transcode_frames")
 HANDED_OVER = "metered_bytes"
 """In a request's context: how many bytes the signed address leads to that it was answered with."""
 PICTURES = ("/rendered", "/thumbnail")
 ANSWERED = (200, 206, 304, 307)
 
 
+class CountedRenderer:
+    """The renderer, which notes in a request's context what it converts."""
+
+    def __init__(self, renderer: Renderer, request: Request) -> None:
+        self._renderer = renderer
+        self._context = request.context
+
+    def render(self, request: Mapping[str, object]) -> RenderedBody:
+        """As `archive.ports.Renderer`."""
+        made = self._renderer.render(request)
+        self._context[CONVERTED] = self._context.get(CONVERTED, 0) + int(request["operation"] in CONVERSIONS)
+        return made
+
+
+def renderer_for(request: Request) -> CountedRenderer:
+    """What renders and converts for a request."""
+    return CountedRenderer(wiring.renderer(), request)
+
+
 def count_reads(request: Request, next_handler: Callable[[Request], Response]) -> Response:
-    """Count requests, bytes and pictures of DICOMweb; no request waits for it, and none fails by it."""
+    """Count requests, bytes, pictures and conversions of DICOMweb; no request waits for it, and none fails by it."""
     response = next_handler(request)
     route = request.context.get("resourcePath", "")
     if route.startswith("/dicomweb/") and response.status_code in ANSWERED:
@@ -44,6 +67,7 @@ def _quantities(request: Request, response: Response, route: str) -> dict[str, i
         facts.REQUESTS_OUT: 1,
         facts.BYTES_OUT: sent + int(request.context.get(HANDED_OVER, 0)),
         facts.RENDERINGS: int(is_picture),
+        facts.TRANSCODES: int(request.context.get(CONVERTED, 0)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chalice.app import Blueprint, Response
+from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.archive import retrieve, retrieve_series, zip_exam
@@ -12,6 +12,7 @@ from chalicelib.archive.pack import DICOM
 from chalicelib.dicom.media_types import ANY_SYNTAX, MediaRange, Representation, choose
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import handles_errors, path_value
+from chalicelib.web.metering import renderer_for
 from chalicelib.web.retrieving import (
     FRAMES,
     INSTANCE,
@@ -32,9 +33,9 @@ WHOLE = (Representation(DICOM, multipart=True), Representation(zip_exam.MEDIA_TY
 """Forms of studies and series; a ZIP file holds instances as they are stored."""
 
 
-def _answers() -> retrieve_series.Answers:
+def _answers(request: Request) -> retrieve_series.Answers:
     reader, objects, packs = wiring.index_reader(), wiring.object_store(), wiring.pack_queue()
-    return retrieve_series.Answers(reader, objects, packs, wiring.renderer(), base_url())
+    return retrieve_series.Answers(reader, objects, packs, renderer_for(request), base_url())
 
 
 def _wants_zip(accept: Sequence[MediaRange]) -> bool:
@@ -50,8 +51,8 @@ def retrieve_whole_study(study: str) -> Response:
     accept = accept_of(request, query_of(request))
     scope, uid = scope_of(request), path_value(study)
     if _wants_zip(accept):
-        return deliver(request, zip_exam.retrieve_zip(_answers(), scope, uid), REVALIDATED)
-    return deliver(request, retrieve_series.retrieve_study(_answers(), scope, uid, accept), REVALIDATED)
+        return deliver(request, zip_exam.retrieve_zip(_answers(request), scope, uid), REVALIDATED)
+    return deliver(request, retrieve_series.retrieve_study(_answers(request), scope, uid, accept), REVALIDATED)
 
 
 @routes.route(SERIES, methods=["GET"], authorizer=sessions_authorizer)
@@ -62,8 +63,8 @@ def retrieve_whole_series(study: str, series: str) -> Response:
     accept = accept_of(request, query_of(request))
     scope, uids = scope_of(request), (path_value(study), path_value(series))
     if _wants_zip(accept):
-        return deliver(request, zip_exam.retrieve_zip(_answers(), scope, *uids), REVALIDATED)
-    return deliver(request, retrieve_series.retrieve_series(_answers(), scope, *uids, accept), REVALIDATED)
+        return deliver(request, zip_exam.retrieve_zip(_answers(request), scope, *uids), REVALIDATED)
+    return deliver(request, retrieve_series.retrieve_series(_answers(request), scope, *uids, accept), REVALIDATED)
 
 
 @routes.route(INSTANCE, methods=["GET"], authorizer=sessions_authorizer)
@@ -72,7 +73,7 @@ def retrieve_instance(study: str, series: str, instance: str) -> Response:
     """Retrieve Instance."""
     request = routes.current_request
     uids, accept = uids_of(study, series, instance), accept_of(request, query_of(request))
-    reader, renderer = wiring.index_reader(), wiring.renderer()
+    reader, renderer = wiring.index_reader(), renderer_for(request)
     return deliver(request, retrieve.retrieve_instance(reader, renderer, scope_of(request), uids, accept, base_url()))
 
 
@@ -83,7 +84,7 @@ def retrieve_frames(study: str, series: str, instance: str, frames: str) -> Resp
     request = routes.current_request
     uids, accept = uids_of(study, series, instance), accept_of(request, query_of(request))
     numbers = retrieve.frame_numbers(path_value(frames))
-    reader, renderer = wiring.index_reader(), wiring.renderer()
+    reader, renderer = wiring.index_reader(), renderer_for(request)
     return deliver(request, retrieve.retrieve_frames(reader, renderer, scope_of(request), uids, numbers, accept))
 
 

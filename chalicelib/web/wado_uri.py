@@ -17,6 +17,7 @@ from chalicelib.dicom.media_types import MediaRange, check_character_set, parse_
 from chalicelib.errors import BadRequest
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import accept_header, handles_errors
+from chalicelib.web.metering import renderer_for
 from chalicelib.web.retrieving import (
     IMMUTABLE,
     base_url,
@@ -101,7 +102,7 @@ def _retrieve_instance(query: Mapping[str, str], uids: tuple[str, str, str]) -> 
     if syntax and syntax != "*" and not uid.is_valid(syntax):
         raise BadRequest("transferSyntax must be a UID.")
     accept = [MediaRange(DICOM, transfer_syntax=syntax)]
-    reader, renderer = wiring.index_reader(), wiring.renderer()
+    reader, renderer = wiring.index_reader(), renderer_for(request)
     return deliver(request, retrieve.retrieve_instance(reader, renderer, scope_of(request), uids, accept, base_url()))
 
 

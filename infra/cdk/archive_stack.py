@@ -92,6 +92,7 @@ class ArchiveStack(Stack):
             | {
                 "SANSFILM_STUDY_READY_QUEUE_URL": self.study_ready_queue.queue.queue_url,
                 "SANSFILM_STUDY_QUIET_S": str(self.config.study_quiet_s),
+                **self.meters.settings(),
             },
             timeout=INDEX_TIMEOUT,
             memory_mb=1024,
@@ -101,6 +102,7 @@ class ArchiveStack(Stack):
         self.storage.index.grant_read_write_data(made.role)
         self.study_ready_queue.queue.grant_send_messages(made.role)
         grants.objects(made.role, self.storage, read=["archive/*", "index/*"], write=["index/*"])
+        grants.record_facts(made.role, self.storage)
         return made
 
     def _study_ready(self) -> EventFunction:

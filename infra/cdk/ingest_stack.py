@@ -101,6 +101,7 @@ class IngestStack(Stack):
             ),
             logging=ecs.LogDrivers.aws_logs(stream_prefix="ingest", log_group=self.log_group),
             environment=self.archive.audit_environment()
+            | self.archive.meters.settings()
             | {
                 "SANSFILM_ARCHIVE_BUCKET": self.archive.storage.archive_bucket.bucket_name,
                 "SANSFILM_REGISTRY_TABLE": self.archive.storage.registry.table_name,
@@ -153,6 +154,7 @@ class IngestStack(Stack):
         )
         grants.verify_sessions(role, self.archive.storage)
         grants.record_audit_events(role, self.archive.storage)
+        grants.record_facts(role, self.archive.storage)
         if self.config.dicom_tls_secret_arn:
             arn = self.config.dicom_tls_secret_arn
             secretsmanager.Secret.from_secret_complete_arn(self, "DicomTlsSecret", arn).grant_read(role)

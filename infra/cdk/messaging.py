@@ -99,9 +99,7 @@ def alarm(
 
 
 def notify_of_instances(bucket: s3.Bucket, queue: sqs.IQueue) -> None:
-    """Each new instance in the archive bucket becomes a message."""
-    bucket.add_event_notification(
-        s3.EventType.OBJECT_CREATED,
-        notifications.SqsDestination(queue),
-        s3.NotificationKeyFilter(prefix="archive/", suffix=".dcm"),
-    )
+    """Each instance that is new in the archive bucket, or back from a slower class, becomes a message."""
+    instances = s3.NotificationKeyFilter(prefix="archive/", suffix=".dcm")
+    for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_RESTORE_COMPLETED):
+        bucket.add_event_notification(event, notifications.SqsDestination(queue), instances)

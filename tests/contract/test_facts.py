@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,9 +12,12 @@ from chalicelib import wiring, wiring_meters
 from chalicelib.access.model import Hospital
 from chalicelib.aws.dynamodb_facts import SHARDS, shard_of
 from chalicelib.billing.fact_blocks import FactBlock, seal
-from chalicelib.billing.facts import BYTES_IN, SHARES, SMS_SEGMENTS, MeterFact, leaf_of
+from chalicelib.billing.facts import BYTES_IN, RESTORES, SHARES, SMS_SEGMENTS, MeterFact, leaf_of
 from chalicelib.billing.ledger import Usage
-from chalicelib.functions import seal_facts
+from chalicelib.billing.restores import COMPLETED
+from chalicelib.billing.verify_facts import problems
+from chalicelib.functions import index_instance, seal_facts
+from tests.contract.index_support import store
 from tests.emulator import Cloud
 
 NOW_MS = 1_795_600_000_000
@@ -100,3 +104,33 @@ def test_markers_spread_evenly_over_their_shards(cloud: Cloud) -> None:
     for number in itertools.islice(itertools.count(), 20_000):
         counts[shard_of(fact(number).fact_id)] += 1
     assert max(counts) < 1.25 * 20_000 / SHARDS
+
+
+def test_an_instance_that_s3_brings_back_is_a_restore_once(cloud: Cloud) -> None:
+    key, bucket, queue = store(), cloud.settings["archive_bucket"], cloud.settings["index_queue_url"]
+    s3, sqs = cloud.client("s3"), cloud.client("sqs")
+    source = {"Bucket": bucket, "Key": key}
+    s3.copy_object(Bucket=bucket, Key=key, CopySource=source, StorageClass="GLACIER", MetadataDirective="COPY")
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    told = {"QueueArn": arn, "Events": [f"s3:{COMPLETED}"]}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]})
+    s3.restore_object(Bucket=bucket, Key=key, RestoreRequest={"Days": 1})
+    bodies: list[str] = []
+    for _ in range(10):
+        messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages", [])
+        bodies = [each["Body"] for each in messages if COMPLETED in each["Body"]]
+        if bodies:
+            break
+    batch = {"Records": [{"messageId": str(number), "body": bodies[0]} for number in range(2)]}
+    for _ in range(2):
+        assert index_instance.handler(batch, None) == {"batchItemFailures": []}
+    assert seal(wiring_meters.facts(), "nord", NOW_MS)
+    assert wiring_meters.facts().usage("nord", "2026-11") == [Usage(RESTORES, (), 1)]
+    assert list(problems(wiring_meters.facts(), wiring_meters.fact_exports(), "nord")) == []
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_restore_of_what_is_no_instance_is_delivered_again() -> None:
+    record = {"eventName": COMPLETED, "eventTime": "2026-11-26T08:00:00.000Z", "s3": {"object": {"key": "packs/x.dcm"}}}
+    batch = {"Records": [{"messageId": "1", "body": json.dumps({"Records": [record]})}]}
+    assert index_instance.handler(batch, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}

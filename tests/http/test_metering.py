@@ -14,6 +14,7 @@ from chalicelib.billing.fact_blocks import seal
 from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
 from tests.http.dicomweb import RenderedFunction, archive
+from tests.real_files import real_files
 
 INSTANCE = "/dicomweb/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.5"
 
@@ -48,3 +49,28 @@ def test_requests_bytes_and_pictures_are_counted_and_nothing_that_failed(
     found = {use.event: use.quantity for use in wiring_meters.facts().usage("nord", "2026-11")}
     assert found == {f"{meter}, viewer": sent[meter] for meter in sent} | {f"{facts.RENDERINGS}, viewer": 2}
     assert wiring_meters.facts().usage("sud", "2026-11") == []
+
+
+def test_conversions_are_counted_by_answer_and_instance(
+    http: HttpClient, bearer: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = RenderedFunction()
+    monkeypatch.setattr(wiring, "renderer", lambda: LambdaRenderer(function, "rendered"))
+    compressed = next(file for file in real_files() if file.path.name == "MR_small_RLE.dcm")
+    archive(compressed.body)
+    headers = bearer(Role.GATEWAY, "nord")
+    series = f"/dicomweb/studies/{compressed.study_instance_uid}/series/{compressed.series_instance_uid}"
+    instance = f"{series}/instances/{compressed.sop_instance_uid}"
+    explicit = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.1'
+    as_stored = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+    frames = 'multipart/related; type="application/octet-stream"'
+    for path, accept in (
+        (instance, explicit), (instance, as_stored), (instance + "/frames/1", frames), (series, explicit)
+    ):  # fmt: skip
+        answer = http.get(path, headers={**headers, "Accept": accept})
+        assert answer.status_code == 200, answer.body
+    assert wiring_meters.read_meter().flush()
+    assert seal(wiring_meters.facts(), "nord", 1_795_600_000_000)
+    found = {use.event: use.quantity for use in wiring_meters.facts().usage("nord", "2026-11")}
+    assert found[f"{facts.TRANSCODES}, API"] == 3
+    assert found[f"{facts.REQUESTS_OUT}, API"] == 4

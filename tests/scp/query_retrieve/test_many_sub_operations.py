@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pydicom.config
@@ -11,7 +12,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from pynetdicom import _config
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_meters
 from chalicelib.archive.model import InstanceRecord, StudyRecord
 from chalicelib.settings import Settings
 from scp_fargate.application_entity import listen
@@ -22,6 +23,7 @@ from scp_fargate.counts import Counts
 from scp_fargate.limits import HospitalAssociations
 from scp_fargate.outgoing import outgoing
 from scp_fargate.quotas import Quotas
+from scp_fargate.sent_meter import SentMeter
 from scp_fargate.sub_operations import LONGEST_FAILED_LIST
 from scp_fargate.trail import Trail
 from scp_fargate.unnamed_file import unnamed_file
@@ -50,7 +52,7 @@ class Multiplied:
 
 
 @pytest.fixture
-def port(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
     """Of the endpoint in this process: what it configures of pydicom and pynetdicom is taken back."""
     monkeypatch.setitem(_config.VALIDATORS, "UI", _config.VALIDATORS["UI"])
     monkeypatch.setattr(
@@ -76,6 +78,7 @@ def port(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         quotas=Quotas(hospitals.resolve, registry.count_attempt, logger),
         outgoing=outgoing(settings, None),
         trail=Trail(wiring.audit_trail(), logger),
+        sent=SentMeter(wiring_meters.facts, tmp_path, logger),
         tls=None,
     )
     entity = listen(settings, parts)
