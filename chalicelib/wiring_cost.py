@@ -10,8 +10,10 @@ from chalicelib import wiring
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_costs import DynamoDBCosts
     from chalicelib.aws.dynamodb_rollups import DynamoDBBudgets, DynamoDBRollups
+    from chalicelib.billing.cost.metered_usage import MeteredUsage
     from chalicelib.billing.cost.roll_up import Parts
     from chalicelib.billing.cost.usage import LedgerUsage
+    from chalicelib.billing.metered import MeteredLedger
 
 
 @cache
@@ -29,6 +31,22 @@ def usage() -> LedgerUsage:
     from chalicelib.billing.cost.usage import LedgerUsage
 
     return LedgerUsage(wiring.ledger(), wiring.index_reader())
+
+
+@cache
+def metered_usage() -> MeteredUsage:
+    """Who used what, as the meters have it."""
+    from chalicelib import wiring_meters
+    from chalicelib.billing.cost.metered_usage import MeteredUsage
+
+    return MeteredUsage(wiring_meters.facts(), usage())
+
+
+def rated_ledger() -> MeteredLedger:
+    """What hospitals pay for."""
+    from chalicelib import wiring_meters
+
+    return wiring_meters.metered_ledger()
 
 
 @cache

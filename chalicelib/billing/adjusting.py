@@ -73,7 +73,7 @@ def charged(
     total: Counter[Kind] = Counter()
     prices: PriceList | None = None
     for document in documents:
-        for cover in document.covers or _old_cover(ledger, document):
+        for cover in cover_of(ledger, document):
             if cover.period == period:
                 prices = prices or of_version(cover.price_list, hospital)
                 sign = -1 if document.corrects else 1
@@ -114,6 +114,14 @@ def difference(before: Rating, after: Rating) -> list[RatedLine]:
     return [line for line in lines.values() if line.quantity or line.amount]
 
 
+def cover_of(ledger: Ledger, document: Invoice) -> tuple[Cover, ...]:
+    """Facts that a document is about; one that says nothing of them charged all that was recorded in its month."""
+    if document.covers:
+        return document.covers
+    used = tuple(ledger.usage(document.hospital, document.period))
+    return (Cover(document.period, document.rating.price_list, used),)
+
+
 @cache
 def _had_prices(month: str) -> bool:
     try:
@@ -121,9 +129,3 @@ def _had_prices(month: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _old_cover(ledger: Ledger, document: Invoice) -> tuple[Cover, ...]:
-    """Invoices that say nothing of their facts charged all that was recorded in their month."""
-    used = tuple(ledger.usage(document.hospital, document.period))
-    return (Cover(document.period, document.rating.price_list, used),)

@@ -110,9 +110,8 @@ def contest(
     """
     invoice = _invoice(invoices, hospital, wanted.invoice)
     line = _line(ledger, invoice, wanted)
-    identity = hashlib.sha256(f"{line.study_instance_uid}|{line.event}".encode()).hexdigest()[:20]
     dispute = Dispute(
-        identity,
+        dispute_id_of(line),
         hospital,
         invoice.number,
         origin(line, invoice.period) if invoice.covers else invoice.period,
@@ -127,6 +126,11 @@ def contest(
     if not disputes.add(dispute):
         raise Conflict("That line was contested already.")
     return dispute
+
+
+def dispute_id_of(line: Line) -> str:
+    """Identifier of the dispute about a line, whether there is one or not: a fact is contested once."""
+    return hashlib.sha256(f"{line.study_instance_uid}|{line.event}".encode()).hexdigest()[:20]
 
 
 def decide(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -23,12 +23,12 @@ from pathlib import Path
 from chalicelib.billing.cost import focus
 from chalicelib.billing.cost.allocation import Allocation, allocate
 from chalicelib.billing.cost.exports import read_export
-from chalicelib.billing.cost.margin import Margin, margins, prices_by_modality, totals
+from chalicelib.billing.cost.margin import Margin, margins, totals
 from chalicelib.billing.cost.model import CostImport, CostStore, InvalidExport, decoded, import_of
+from chalicelib.billing.cost.paid import Documents, corrections_by_modality, paid_by_modality
 from chalicelib.billing.cost.rollups import REGION, billed_of
 from chalicelib.billing.cost.usage import UsageSource, UsageTable
 from chalicelib.billing.ledger import Ledger
-from chalicelib.billing.price_list import in_force
 from chalicelib.errors import ArchiveError, NotFound
 
 PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -41,7 +41,9 @@ class Reconciliation:
     bill: CostImport
     allocation: Allocation
     margins: list[Margin]
-    """By hospital and modality in euros; the residual has no hospital."""
+    """By hospital and modality in euros, credit notes taken off; the residual has no hospital."""
+    corrections: Mapping[str, Mapping[str, Decimal]]
+    """By hospital and modality, as `paid.corrections_by_modality`."""
 
 
 def import_files(store: CostStore, paths: Sequence[Path], exported_at: str) -> list[tuple[CostImport, bool]]:
@@ -66,6 +68,7 @@ def reconcile(
     store: CostStore,
     source: UsageSource,
     ledger: Ledger,
+    documents: Documents,
     hospitals: Sequence[str],
     period: str,
     rate_to_euro: Decimal | None,
@@ -93,11 +96,9 @@ def reconcile(
         rate_to_euro = Decimal(1)
     usage = UsageTable.of(source.usage(hospitals, period))
     allocation = allocate(decoded(store.lines(bill)), usage, hospitals)
-    prices = {
-        hospital: prices_by_modality(ledger.usage(hospital, period), in_force(period, hospital))
-        for hospital in hospitals
-    }
-    return Reconciliation(bill, allocation, margins(allocation, usage, prices, rate_to_euro))
+    prices = {hospital: paid_by_modality(ledger, documents, hospital, period) for hospital in hospitals}
+    corrections = {name: corrections_by_modality(ledger, own, name, period) for name, own in prices.items()}
+    return Reconciliation(bill, allocation, margins(allocation, usage, prices, rate_to_euro), corrections)
 
 
 def report(made: Reconciliation) -> str:
@@ -157,11 +158,17 @@ def _allocate(options: argparse.Namespace) -> int:
 
     names = {each.hospital_id: each.name for each in wiring.registry().hospitals()}
     made = reconcile(
-        wiring_cost.costs(), wiring_cost.usage(), wiring.ledger(), sorted(names), options.period, options.euro
+        wiring_cost.costs(),
+        wiring_cost.metered_usage(),
+        wiring_cost.rated_ledger(),
+        wiring.invoices(),
+        sorted(names),
+        options.period,
+        options.euro,
     )
     print(report(made))
     for hospital in (*sorted(names), REGION):
-        billed = billed_of(made.margins, hospital, options.euro or Decimal(1), made.bill.exported_at)
+        billed = billed_of(made.margins, hospital, options.euro or Decimal(1), made.bill.exported_at, made.corrections)
         wiring_cost.rollups().put_billed(hospital, options.period, billed)
     if options.focus:
         with options.focus.open("w", encoding="utf-8", newline="") as file:

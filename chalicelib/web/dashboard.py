@@ -5,6 +5,7 @@ A dashboard is read from roll-ups: five requests to the database, however many e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from chalicelib import errors, wiring_cost
 from chalicelib.access.model import Permission, Role
 from chalicelib.billing.cost.budget import Budget, state_of
 from chalicelib.billing.cost.roll_up import daily_values, expected_price
-from chalicelib.billing.cost.rollups import REGION, Billed, MonthRollup, avoided
+from chalicelib.billing.cost.rollups import REGION, Billed, ModalityMonth, MonthRollup, avoided
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import current_session, gzipped, handles_errors, path_value, query_value, respond_json
 from chalicelib.web.ledger import hospital_of_reader
@@ -80,7 +81,8 @@ def _hospital_or_region(request: Request) -> str:
 
 def _month_json(rollup: MonthRollup, billed: Billed | None) -> dict[str, Any]:
     price, cost = rollup.price, Decimal(billed.cost) if billed else rollup.estimated_cost
-    by_modality = billed.by_modality if billed else {}
+    corrections = _amounts(billed.corrections if billed else {})
+    corrected = sum(corrections.values(), Decimal("0.00"))
     return {
         "period": rollup.period,
         "price_list": rollup.price_list,
@@ -88,7 +90,8 @@ def _month_json(rollup: MonthRollup, billed: Billed | None) -> dict[str, Any]:
         "price": str(price),
         "cost": _text(cost),
         "cost_is_estimated": billed is None,
-        "margin": _text(price - cost),
+        "corrections": str(corrected),
+        "margin": _text(price + corrected - cost),
         "unallocated": billed.unallocated if billed else "0.00",
         "stored_bytes": sum(rollup.stored_bytes.values()),
         "avoided": avoided(rollup.modalities),
@@ -103,15 +106,35 @@ def _month_json(rollup: MonthRollup, billed: Billed | None) -> dict[str, Any]:
             }
             for day, own in rollup.days.items()
         ],
-        "modalities": [
-            _modality_json(name, own.exams, Decimal(own.price), Decimal(by_modality.get(name, own.estimated_cost)))
-            for name, own in rollup.modalities.items()
-        ],
+        "modalities": _modalities_json(rollup, billed, corrections),
     }
 
 
-def _modality_json(name: str, exams: int, price: Decimal, cost: Decimal) -> dict[str, Any]:
-    return {"modality": name, "exams": exams, "price": str(price), "cost": _text(cost), "margin": _text(price - cost)}
+def _modalities_json(
+    rollup: MonthRollup, billed: Billed | None, corrections: Mapping[str, Decimal]
+) -> list[dict[str, Any]]:
+    """Those of the exams, and others that something was billed or corrected of: each column adds up to its month."""
+    costs = _amounts(billed.by_modality if billed else {})
+    found = []
+    for name in sorted({*rollup.modalities, *costs, *corrections}):
+        own, corrected = rollup.modalities.get(name, ModalityMonth()), corrections.get(name, Decimal("0.00"))
+        price = Decimal(own.price)
+        cost = costs.get(name, Decimal("0.00")) if billed else Decimal(own.estimated_cost)
+        found.append(
+            {
+                "modality": name,
+                "exams": own.exams,
+                "price": str(price),
+                "cost": _text(cost),
+                "corrections": str(corrected),
+                "margin": _text(price + corrected - cost),
+            }
+        )
+    return found
+
+
+def _amounts(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {name: Decimal(text) for name, text in texts.items()}
 
 
 def _forecast_json(months: list[MonthRollup], today: date) -> dict[str, Any]:

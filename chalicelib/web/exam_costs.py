@@ -15,6 +15,7 @@ from chalice.app import Blueprint, Response
 from chalicelib import errors, wiring
 from chalicelib.access.model import Permission, Role
 from chalicelib.billing.cost.exam_cost import aws_prices, exam_cost, shown
+from chalicelib.billing.disputes import dispute_id_of
 from chalicelib.billing.ledger import Line, modality_values
 from chalicelib.billing.price_list import PriceList, in_force
 from chalicelib.billing.rating import Rating, rate
@@ -44,7 +45,7 @@ def read_exam_costs() -> Response:
         for each in wiring.index_reader().studies(hospital, [line.study_instance_uid for line in lines])
     }
     prices = aws_prices(lines[-1].recorded_at[:10] if lines else f"{this_month()}-01")
-    paid = _Paid(hospital)
+    paid, notes = _Paid(hospital), _credit_notes(hospital)
     exams = []
     for line in reversed(lines):
         study = sizes.get(line.study_instance_uid)
@@ -62,7 +63,8 @@ def read_exam_costs() -> Response:
                 "storage_month": shown(cost.month),
                 "first_year": shown(cost.first_year),
                 "first_year_euro": shown(cost.first_year * prices.euro),
-                "price": paid.of(line),
+                "price": "0.000" if (note := notes.get(dispute_id_of(line), "")) else paid.of(line),
+                "credit_note": note,
             }
         )
     answer = {
@@ -74,6 +76,12 @@ def read_exam_costs() -> Response:
         "exams": exams,
     }
     return respond_json(answer, 200, NO_STORE)
+
+
+def _credit_notes(hospital: str) -> dict[str, str]:
+    """Numbers of the hospital's credit notes by the dispute that each is of."""
+    documents = wiring.invoices().of_hospital(hospital)
+    return {each.corrects.dispute: each.number for each in documents if each.corrects}
 
 
 class _Paid:

@@ -15,7 +15,20 @@ def _array(items: Schema) -> Schema:
 _DAY = object_of(
     {"day": DATE, "exams": COUNT, "instances": COUNT, "bytes_in": COUNT, "price": SIGNED, "estimated_cost": AMOUNT}
 )
-_MODALITY = object_of({"modality": STRING, "exams": COUNT, "price": SIGNED, "cost": SIGNED, "margin": SIGNED})
+_CORRECTIONS: Schema = {
+    **SIGNED,
+    "description": "What the month's documents say beyond its rating: credit notes take off. In the margin",
+}
+_MODALITY = object_of(
+    {
+        "modality": STRING,
+        "exams": COUNT,
+        "price": SIGNED,
+        "cost": SIGNED,
+        "corrections": _CORRECTIONS,
+        "margin": SIGNED,
+    }
+)
 _MONTH = object_of(
     {
         "period": PERIOD,
@@ -24,6 +37,7 @@ _MONTH = object_of(
         "price": SIGNED,
         "cost": {**SIGNED, "description": "Of AWS, in euros: billed, or estimated at list prices"},
         "cost_is_estimated": {"type": "boolean"},
+        "corrections": _CORRECTIONS,
         "margin": SIGNED,
         "unallocated": {**SIGNED, "description": "Of the region's bill: what was allocated to nobody"},
         "stored_bytes": COUNT,
@@ -92,7 +106,8 @@ COST_SCHEMAS: dict[str, Schema] = {
                         "storage_month": AMOUNT,
                         "first_year": AMOUNT,
                         "first_year_euro": AMOUNT,
-                        "price": {**AMOUNT, "description": "Paid for it, in euros without VAT"},
+                        "price": {**AMOUNT, "description": "Paid for it, in euros without VAT; 0 once it was credited"},
+                        "credit_note": {"type": "string", "description": "Number of the credit note, empty for none"},
                     }
                 )
             ),

@@ -141,12 +141,18 @@ def _what_was_billed_takes_the_place_of_the_estimate(exams: HttpClient, bearer: 
         Margin("", "", 0, Decimal(0), Decimal("0.20")),
     ]
     for hospital in ("nord", REGION):
-        billed = billed_of(margins, hospital, Decimal("0.9"), "2026-11-02T00:00:00Z")
+        credits = {"nord": {"CT": Decimal("-1.10")}, "sud": {"MG": Decimal("-5.00")}}
+        billed = billed_of(margins, hospital, Decimal("0.9"), "2026-11-02T00:00:00Z", credits)
         wiring_cost.rollups().put_billed(hospital, "2026-10", billed)
     october, september = exams.get("/api/dashboard", headers=bearer(Role.FINANCE, "nord")).json_body["months"]
     assert (october["cost"], october["cost_is_estimated"], october["unallocated"]) == ("4.10", False, "0.20")
-    assert Decimal(october["margin"]) == Decimal(october["price"]) - Decimal("4.10")
+    assert october["corrections"] == "-1.10"
+    assert Decimal(october["margin"]) == Decimal(october["price"]) - Decimal("1.10") - Decimal("4.10")
     assert [each["cost"] for each in october["modalities"]] == ["3.10", "1.00"]
+    assert sum(Decimal(each["margin"]) for each in october["modalities"]) == Decimal(october["margin"])
+    region = exams.get("/api/dashboard", headers=bearer(Role.OPERATOR)).json_body["months"][0]
+    assert region["corrections"] == "-6.10"
+    assert {each["modality"]: each["corrections"] for each in region["modalities"]}["MG"] == "-5.00"
     assert september["cost_is_estimated"]
 
 
@@ -214,7 +220,7 @@ def test_the_cost_of_an_exam_is_that_of_its_instances_and_bytes(http: HttpClient
     billing.append(wiring.ledger(), fact)
     found = conforms(http.get("/api/exam-costs", headers=bearer(Role.FINANCE, "nord")), "ExamCosts")
     (exam,) = found["exams"]
-    assert (exam["accession_number"], exam["instances"], exam["price"]) == ("A1", 1, "1.100")
+    assert (exam["accession_number"], exam["instances"], exam["price"], exam["credit_note"]) == ("A1", 1, "1.100", "")
     assert exam["size_bytes"] > 0
     assert 0 < Decimal(exam["archiving"]) < Decimal("0.001")
     assert found["valid_from"] == "2026-09-07"

@@ -40,6 +40,7 @@ class Rule:
     service: re.Pattern[str]
     usage: re.Pattern[str]
     category: re.Pattern[str]
+    resource: re.Pattern[str]
     tag: bool = False
     """Whether it is for lines with a hospital's tag."""
 
@@ -50,6 +51,7 @@ class Rule:
         return bool(
             self.service.search(line.service)
             and self.category.search(line.category)
+            and self.resource.search(line.resource)
             and (self.usage.search(line.usage_type) or self.usage.search(line.description))
         )
 
@@ -183,6 +185,7 @@ def rules() -> tuple[Rule, ...]:
             re.compile(each.get("service", "")),
             re.compile(each.get("usage", "")),
             re.compile(each.get("category", "")),
+            re.compile(each.get("resource", "")),
             each.get("tag", False),
         )
         for each in document["rules"]

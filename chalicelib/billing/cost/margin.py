@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from chalicelib.billing.cost.allocation import Allocation
 from chalicelib.billing.cost.shares import CENT, shared
 from chalicelib.billing.cost.usage import EXAMS, Cell, UsageTable, main_modality
+from chalicelib.billing.facts import is_meter
 from chalicelib.billing.ledger import Usage
 from chalicelib.billing.price_list import PriceList
 from chalicelib.billing.rating import rate
@@ -46,15 +47,20 @@ def prices_by_modality(usages: Iterable[Usage], prices: PriceList) -> dict[str, 
     The sum is the rating's total without VAT, to the cent.
     """
     quantities: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    found = list(usages)
+    named = {price.event for price in prices.prices}
+    found = [usage for usage in usages if usage.event in named or not is_meter(usage.event)]
     for usage in found:
         item = prices.price_of(usage.event, usage.modalities).item
-        quantities[item][main_modality("\\".join(usage.modalities))] += usage.quantity
+        quantities[item][main_modality("\\".join(usage.modalities))] += max(usage.quantity, 0)
     amounts: dict[str, Decimal] = defaultdict(lambda: Decimal("0.00"))
     for line in rate(found, prices).lines:
-        for modality, part in shared(line.amount, quantities.get(line.item) or {NO_MODALITY: 1}, CENT).items():
+        for modality, part in shared(line.amount, _positive(quantities.get(line.item, {})), CENT).items():
             amounts[modality] += part
     return dict(amounts)
+
+
+def _positive(quantities: Mapping[str, int]) -> Mapping[str, int]:
+    return {name: count for name, count in quantities.items() if count} or {NO_MODALITY: 1}
 
 
 def margins(

@@ -61,6 +61,8 @@ class Billed:
     rate: str
     """Euros for a unit of the bill's currency."""
     exported_at: str
+    corrections: Mapping[str, str] = field(default_factory=dict)
+    """What the documents of an invoiced month say beyond its rating, by modality: credit notes take off."""
 
 
 @dataclass(frozen=True)
@@ -175,19 +177,36 @@ def together(period: str, rollups: Sequence[MonthRollup], made_at: str) -> Month
     )  # fmt: skip
 
 
-def billed_of(margins: Sequence[Margin], hospital: str, rate_to_euro: Decimal, exported_at: str) -> Billed:
-    """What a reconciliation says of a hospital, or of the region."""
+def billed_of(
+    margins: Sequence[Margin],
+    hospital: str,
+    rate_to_euro: Decimal,
+    exported_at: str,
+    corrections: Mapping[str, Mapping[str, Decimal]] | None = None,
+) -> Billed:
+    """What a reconciliation says of a hospital, or of the region.
+
+    Parameters
+    ----------
+    corrections
+        Of every hospital (`paid.corrections_by_modality`).
+    """
     own = [each for each in margins if each.hospital == hospital or (hospital == REGION and each.hospital)]
     by_modality: dict[str, Decimal] = defaultdict(lambda: Decimal("0.00"))
     for each in own:
         by_modality[each.modality] += each.cost
     unallocated = sum((each.cost for each in margins if not each.hospital), Decimal("0.00"))
+    corrected: dict[str, Decimal] = defaultdict(lambda: Decimal("0.00"))
+    for name, amounts in (corrections or {}).items():
+        for modality, amount in amounts.items() if hospital in (name, REGION) else ():
+            corrected[modality] += amount
     return Billed(
         str(sum(by_modality.values(), Decimal("0.00"))),
         str(unallocated),
         {modality: str(cost) for modality, cost in sorted(by_modality.items())},
         str(rate_to_euro),
         exported_at,
+        {modality: str(amount) for modality, amount in sorted(corrected.items()) if amount},
     )
 
 

@@ -18,6 +18,7 @@ from pypdf import PdfReader
 
 from chalicelib.billing import adjusting, crediting, disputes, price_list
 from chalicelib.billing import invoice_documents as documents
+from chalicelib.billing.cost import paid
 from chalicelib.billing.disputes import Contested, Reason, State
 from chalicelib.billing.invoice import Invoice, from_json, to_json
 from chalicelib.billing.invoicing import issue
@@ -191,6 +192,8 @@ def test_documents_add_up_to_the_rating_of_the_facts(steps: list[tuple[Any, ...]
         patched.setattr(adjusting, "in_force", lambda period, hospital: PRICES)
         patched.setattr(adjusting, "of_version", lambda version, hospital: PRICES)
         patched.setattr("chalicelib.billing.invoicing.in_force", lambda period, hospital: PRICES)
+        patched.setattr(paid, "in_force", lambda period, hospital: PRICES)
+        patched.setattr(paid, "of_version", lambda version, hospital: PRICES)
         kept, given_back = stores(), set()
         month = 0
         for name, *rest in [*steps, *[("month", "")] * 3]:
@@ -211,6 +214,7 @@ def test_documents_add_up_to_the_rating_of_the_facts(steps: list[tuple[Any, ...]
             else:
                 given_back |= dispute_one(kept, rest[0], rest[1])
         check(kept, given_back)
+        check_margins(kept)
 
 
 def dispute_one(kept: Stores, number: int, crash: str) -> set[str]:
@@ -247,6 +251,39 @@ def check(kept: Stores, given_back: set[str]) -> None:
             left[adjusting.origin(line, line.period)] += adjusting.usage_of([line])
     for month in MONTHS:
         assert billed[month] == rate(adjusting.usages(left[month]), PRICES).total_without_vat, month
+
+
+def test_a_credit_note_is_taken_off_the_modality_of_its_exam(october: tuple[Stores, Invoice]) -> None:
+    kept, first = october
+    before = paid.paid_by_modality(kept, kept, "nord", "2026-10")  # type: ignore[arg-type]
+    assert (before["CT"], before["US"]) == (Decimal("1.10"), Decimal("0.60"))
+    note = credited(kept, accepted(kept, first.number, "A1"))
+    after = paid.paid_by_modality(kept, kept, "nord", "2026-10")  # type: ignore[arg-type]
+    assert after == before | {"CT": Decimal("1.10") - note.rating.total_without_vat}
+    corrections = paid.corrections_by_modality(kept, after, "nord", "2026-10")  # type: ignore[arg-type]
+    assert corrections == {"CT": -note.rating.total_without_vat}
+    later = invoiced(kept, "2026-11")
+    assert later is not None
+    november = paid.paid_by_modality(kept, kept, "nord", "2026-11")  # type: ignore[arg-type]
+    assert november == {"CT": later.rating.total_without_vat}
+    assert [line.period for line in later.rating.lines] == ["", "2026-10"]
+
+
+def check_margins(kept: Stores) -> None:
+    """What is paid of a month, by modality, is its invoice minus its credit notes, to the cent."""
+    whole = Decimal(0)
+    for month in MONTHS:
+        found = paid.paid_by_modality(kept, kept, "nord", month)  # type: ignore[arg-type]
+        invoice = kept.of_period("nord", month)
+        if invoice is None:
+            assert sum(found.values()) == rate(kept.usage("nord", month), PRICES).total_without_vat
+            continue
+        notes = [each for each in kept.invoices if each.corrects and each.corrects.invoice == invoice.number]
+        credited_ = sum((each.rating.total_without_vat for each in notes), Decimal(0))
+        assert sum(found.values()) == invoice.rating.total_without_vat - credited_
+        assert set(found) <= {"CT", "US", "MR", ""}
+        whole += sum(found.values())
+    assert whole == sum((-1 if each.corrects else 1) * each.rating.total_without_vat for each in kept.invoices)
 
 
 def test_the_price_list_of_the_invoice_is_found_by_its_version() -> None:

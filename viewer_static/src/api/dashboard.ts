@@ -8,12 +8,13 @@ export interface DashboardMonth {
   price: string;
   cost: string;
   cost_is_estimated: boolean;
+  corrections: string;
   margin: string;
   unallocated: string;
   stored_bytes: number;
   avoided: { films: number; discs: number; assumption_fr: string; assumption_en: string };
   days: { day: string; exams: number; bytes_in: number; price: string; estimated_cost: string }[];
-  modalities: { modality: string; exams: number; price: string; cost: string; margin: string }[];
+  modalities: { modality: string; exams: number; price: string; cost: string; corrections: string; margin: string }[];
 }
 
 export interface Budget {
@@ -62,6 +63,7 @@ export interface ExamCosts {
     first_year: string;
     first_year_euro: string;
     price: string;
+    credit_note: string;
   }[];
 }
 

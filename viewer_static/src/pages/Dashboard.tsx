@@ -85,7 +85,15 @@ function Figures({ dashboard }: { dashboard: Dashboard }) {
         value={amount(month.cost)}
         note={t(month.cost_is_estimated ? "dashboard.estimated" : "dashboard.billed")}
       />
-      <Figure name={t("dashboard.margin")} value={amount(month.margin)} note={t("dashboard.marginNote")} />
+      <Figure
+        name={t("dashboard.margin")}
+        value={amount(month.margin)}
+        note={
+          Number(month.corrections) === 0
+            ? t("dashboard.marginNote")
+            : t("dashboard.marginCorrected", { amount: amount(month.corrections) })
+        }
+      />
       {isCurrent && forecast.method !== "none" && (
         <Figure
           name={t("dashboard.forecast")}
@@ -130,7 +138,7 @@ function Modalities({ month }: { month: DashboardMonth }) {
           <caption className="sr-only">{t("dashboard.byModality", { period: month.period })}</caption>
           <thead>
             <tr>
-              {(["modality", "exams", "price", "cost", "margin", "marginPerExam"] as const).map((column) => (
+              {(["modality", "exams", "price", "corrections", "cost", "margin", "marginPerExam"] as const).map((column) => (
                 <th key={column} scope="col" className={column === "modality" ? undefined : "number"}>
                   {t(`dashboard.${column}`)}
                 </th>
@@ -143,6 +151,7 @@ function Modalities({ month }: { month: DashboardMonth }) {
                 <th scope="row">{each.modality || t("dashboard.noModality")}</th>
                 <td className="number">{each.exams.toLocaleString(i18n.language)}</td>
                 <td className="number">{amount(each.price)}</td>
+                <td className="number">{amount(each.corrections)}</td>
                 <td className="number">{amount(Number(each.cost).toFixed(4))}</td>
                 <td className="number">{amount(Number(each.margin).toFixed(4))}</td>
                 <td className="number">

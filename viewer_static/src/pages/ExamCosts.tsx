@@ -61,7 +61,10 @@ export function ExamCosts({ hospital }: { hospital: string }) {
                 <td className="number">{cost(exam.archiving)}</td>
                 <td className="number">{cost(exam.storage_month)}</td>
                 <td className="number">{readableAmount(exam.first_year_euro, i18n.language)}</td>
-                <td className="number">{readableAmount(exam.price, i18n.language)}</td>
+                <td className="number">
+                  {readableAmount(exam.price, i18n.language)}
+                  {exam.credit_note && ` (${t("examCosts.credited", { number: exam.credit_note })})`}
+                </td>
               </tr>
             ))}
           </tbody>
