@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from chalicelib import wiring
@@ -10,6 +10,7 @@ from chalicelib import wiring
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_costs import DynamoDBCosts
     from chalicelib.aws.dynamodb_rollups import DynamoDBBudgets, DynamoDBRollups
+    from chalicelib.aws.s3_object_store import S3ObjectStore
     from chalicelib.billing.cost.metered_usage import MeteredUsage
     from chalicelib.billing.cost.roll_up import Parts
     from chalicelib.billing.cost.usage import LedgerUsage
@@ -38,8 +39,20 @@ def metered_usage() -> MeteredUsage:
     """Who used what, as the meters have it."""
     from chalicelib import wiring_meters
     from chalicelib.billing.cost.metered_usage import MeteredUsage
+    from chalicelib.billing.cost.rollups import stored_before
+    from chalicelib.billing.cost.usage import LedgerUsage
 
-    return MeteredUsage(wiring_meters.facts(), usage())
+    before = partial(stored_before, rollups())
+    return MeteredUsage(wiring_meters.facts(), LedgerUsage(wiring.ledger(), wiring.index_reader(), before))
+
+
+@cache
+def deliveries() -> S3ObjectStore:
+    """Where AWS delivers its cost exports."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.s3_object_store import S3ObjectStore
+
+    return S3ObjectStore(client("s3"), wiring.settings().cost_export_bucket)
 
 
 def rated_ledger() -> MeteredLedger:

@@ -86,6 +86,7 @@ PACKAGES = (
     ),
     Package("export_facts", "requirements-export.txt", "chalicelib.functions.export_facts.handler"),
     Package("invoices", "requirements-invoices.txt", "chalicelib.functions.invoices.handler"),
+    Package("reconcile_costs", "requirements-reconcile.txt", "chalicelib.functions.reconcile_costs.handler"),
     Package("roll_up", "requirements-roll-up.txt", "chalicelib.functions.roll_up.handler"),
     Package(
         "patient_messages",

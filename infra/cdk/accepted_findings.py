@@ -26,7 +26,7 @@ ACCEPTED = (
         "An access log would keep queries (patients' names) and signed URLs; API Gateway's has routes and statuses.",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*/(archive|anchors|blocks|index|invoices|facts|metadata|assembled|packs|rejected|staging)/\*\]$",
+        r"AwsSolutions-IAM5\[Resource::.*/(archive|anchors|blocks|index|invoices|facts|costs|exports|metadata|assembled|packs|rejected|staging)/\*\]$",
         r"SansFilm(Archive|Ingest)/",
         "A prefix of the bucket is the narrowest resource there is for objects that do not exist yet.",
     ),
@@ -55,7 +55,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]$",
-        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|SealAuditTrail|Costs|Meters|Api)/",
+        r"SansFilmArchive/(Rendered|IndexInstance|StudyReady|PackSeries|Invoices|Patients|SealAuditTrail|Costs|CostExports|Meters|Api)/",
         "X-Ray has no resources to name.",
     ),
     Accepted(

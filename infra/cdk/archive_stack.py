@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.cdk import grants
 from infra.cdk.api import STAGE, DicomWebApi
 from infra.cdk.config import Config
+from infra.cdk.cost_exports import CostExports
 from infra.cdk.cost_functions import CostFunctions
 from infra.cdk.functions import EventFunction
 from infra.cdk.messaging import AlarmTopic, WorkQueue, alarm, notify_of_instances
@@ -56,6 +57,9 @@ class ArchiveStack(Stack):
         self.seal_audit_trail = self._seal_audit_trail()
         own = self._common_environment()
         self.costs = CostFunctions(self, "Costs", config=config, storage=self.storage, environment=own)
+        self.cost_exports = CostExports(
+            self, "CostExports", config=config, storage=self.storage, meters=self.meters, environment=own
+        )
         self.api = self._api()
         self._raise_alarms()
         self._export_settings()
@@ -270,6 +274,7 @@ class ArchiveStack(Stack):
         self.index_queue.alarm(self.alarms)
         self.pack_queue.alarm(self.alarms, late_after=Duration.hours(1))
         self.meters.watch(self.alarms)
+        self.cost_exports.watch(self.alarms)
         self.patients.watch(self.api.access_log, self.alarms)
         # A message may be put off over a whole night: SMS have quiet hours.
         self.study_ready_queue.alarm(self.alarms, late_after=Duration.hours(14))

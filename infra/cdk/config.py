@@ -47,6 +47,8 @@ class Config:
     """How many batches of a queue are handled at once, at least 2; a laptop has no use for more."""
     api_burst: int = 1000
     api_rate_per_s: int = 500
+    cost_euro_rate: str = ""
+    """Euros for a unit of the currency of AWS's bill, for instance 0.92; without it a bill in dollars is not shared."""
     dicom_networks: str = "10.0.0.0/8"
     """Networks of the hospitals that may reach the DICOM endpoint, separated by commas."""
     dicom_port: int = 11112

@@ -72,6 +72,18 @@ def make_rollups(role: iam.IGrantable, storage: Storage) -> None:
     _use_data_key(role.grant_principal, storage.data_key, write=True)
 
 
+def reconcile_costs(role: iam.IGrantable, storage: Storage) -> None:
+    """Let a role read what was used, invoiced and metered, and of the registry write what was imported and billed."""
+    _allow(role.grant_principal, ["dynamodb:GetItem", "dynamodb:Query"], [storage.ledger.table_arn])
+    _with_keys(role, ["dynamodb:GetItem", "dynamodb:Query"], storage.meters, ["B#*", "HEAD#*"])
+    reading = ["HOSPITALS", "ROLLUP#*", "COSTS", "I#*"]
+    _with_keys(role, ["dynamodb:GetItem", "dynamodb:Query"], storage.registry, reading)
+    _with_keys(role, ["dynamodb:PutItem"], storage.registry, ["ROLLUP#*", "COSTS"])
+    _allow(role.grant_principal, ["s3:GetObject"], [storage.audit_bucket.arn_for_objects("facts/*")])
+    _allow(role.grant_principal, ["s3:ListBucket"], [storage.audit_bucket.bucket_arn])
+    _use_data_key(role.grant_principal, storage.data_key, write=True)
+
+
 def record_facts(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role add metered facts: it may neither change nor delete one (docs/adr/0030)."""
     _with_keys(role, ["dynamodb:PutItem"], storage.meters, ["F#*", "NEW#*"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from chalicelib import wiring, wiring_cost
 from chalicelib.access.model import Hospital
 from chalicelib.billing import ledger as billing
 from chalicelib.billing import reconcile
+from chalicelib.billing.cost.rollups import MonthRollup
+from chalicelib.errors import Unavailable
+from chalicelib.functions import reconcile_costs
 from tests.emulator import Cloud
 from tests.unit.billing.costs import BILL, cur_rows, write_csv
 
@@ -85,3 +89,59 @@ def test_the_month_is_the_one_meant(used: None) -> None:
     found = list(wiring_cost.usage().usage(["nord"], "2026-10"))
     assert sum(each.quantity for each in found if each.meter == "exams") == 3
     assert not list(wiring_cost.usage().usage(["nord"], "2026-09"))
+
+
+def scheduled(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the Lambda; the archive bucket has its exports here."""
+    monkeypatch.setenv("SANSFILM_COST_EURO_RATE", "0.9")
+    monkeypatch.setenv("SANSFILM_COST_EXPORT_BUCKET", cloud.settings["archive_bucket"])
+    wiring.settings.cache_clear()
+
+
+def delivered(cloud: Cloud, folder: Path, rows: list[dict[str, str]], period: str = "2026-10") -> None:
+    """What AWS Data Exports writes: the data, then the manifest."""
+    s3, bucket = cloud.client("s3"), cloud.settings["archive_bucket"]
+    file = write_csv(folder / "bill-00001.csv.gz", rows)
+    key = f"exports/bill/data/BILLING_PERIOD={period}/bill-00001.csv.gz"
+    s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+    manifest = {"columns": [], "dataFiles": [f"s3://{bucket}/{key}"]}
+    key = f"exports/bill/metadata/BILLING_PERIOD={period}/bill-Manifest.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
+
+
+@pytest.mark.usefixtures("used")
+def test_delivered_exports_are_reconciled_on_schedule(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduled(cloud, monkeypatch)
+    october = {"periods": ["2026-10", "2026-09"]}
+    assert reconcile_costs.handler(october, None) == {"imported": 0, "allocated": 0}
+    delivered(cloud, tmp_path, cur_rows())
+    for _ in range(2):
+        assert reconcile_costs.handler(october, None) == {"imported": 1, "allocated": 1}
+    wiring_cost.rollups().put(MonthRollup("nord", "2026-10", "1", "", ""))
+    ((_, billed),) = wiring_cost.rollups().months("nord", 1)
+    assert billed is not None
+    assert Decimal(billed.cost) == sum(map(Decimal, billed.by_modality.values()))
+    assert billed.unallocated == "0.01"
+    delivered(cloud, tmp_path, cur_rows(BILL[:6]))
+    reconcile_costs.handler(october, None)
+    held = wiring_cost.costs().imported("2026-10")
+    assert held is not None
+    assert held.lines == 6
+
+
+@pytest.mark.usefixtures("used")
+def test_what_cannot_be_reconciled_fails_and_the_rest_is_done(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduled(cloud, monkeypatch)
+    delivered(cloud, tmp_path, cur_rows())
+    delivered(cloud, tmp_path, [{"a": "1", "b": "2"}], "2026-09")
+    with pytest.raises(Unavailable, match="not reconciled"):
+        reconcile_costs.handler({"periods": ["2026-10", "2026-09"]}, None)
+    assert wiring_cost.costs().imported("2026-10") is not None
+    monkeypatch.setenv("SANSFILM_COST_EURO_RATE", "")
+    wiring.settings.cache_clear()
+    with pytest.raises(Unavailable, match="not reconciled"):
+        reconcile_costs.handler({"periods": ["2026-10"]}, None)

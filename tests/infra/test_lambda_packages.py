@@ -19,6 +19,7 @@ NEVER = {
     "pack_series": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "invoices": {"numpy", "chalice", "pynetdicom", "pydicom"},
     "roll_up": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "duckdb"},
+    "reconcile_costs": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},
     "patient_messages": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom", "reportlab"},
     "patient_sheet": {"numpy", "chalice", "pynetdicom", "pydicom", "lxml"},
     "seal_facts": {"numpy", "PIL", "chalice", "pynetdicom", "requests", "phonenumbers", "pydicom"},

@@ -64,7 +64,7 @@ def test_every_taggable_resource_is_tagged(templates: Templates) -> None:
 
 def test_no_bucket_is_public_or_unencrypted_or_served_without_tls(templates: Templates) -> None:
     buckets = list(_resources(templates, "AWS::S3::Bucket"))
-    assert len(buckets) == 6
+    assert len(buckets) == 7
     protected = {
         policy["Properties"]["Bucket"]["Ref"]
         for _, policy in _resources(templates, "AWS::S3::BucketPolicy")
@@ -410,6 +410,28 @@ def test_cfn_lint_finds_nothing(assembly: Path) -> None:
     command += ["--regions", "eu-west-3", "--ignore-checks", "W3005", "--", *files]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_reconciliation_reads_exports_daily_writes_bills_alone_and_alarms(templates: Templates) -> None:
+    policies = _policies_of(templates, "CostExportsReconcileRole")
+    writing = [found for found in policies if any(re.search("Put|Update|Delete|Write", a) for a in _actions(found))]
+    tables = [found for found in writing if any(action.startswith("dynamodb:") for action in _actions(found))]
+    assert [_actions(found) for found in tables] == [["dynamodb:PutItem"]]
+    assert tables[0]["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROLLUP#*", "COSTS"]}}
+    objects = [found for found in writing if any(action.startswith("s3:") for action in _actions(found))]
+    assert [json.dumps(found["Resource"]).count("/costs/*") for found in objects] == [1]
+    rules = [each["Properties"] for name, each in _resources(templates, "AWS::Events::Rule") if "CostExports" in name]
+    assert [each["ScheduleExpression"] for each in rules] == ["cron(0 6 * * ? *)"]
+    (made,) = [each for name, each in _resources(templates, "AWS::CloudWatch::Alarm") if "ReconcileErrors" in name]
+    assert (made["Properties"]["Threshold"], len(made["Properties"]["AlarmActions"])) == (1, 1)
+    (policy,) = [
+        statement
+        for _, each in _resources(templates, "AWS::S3::BucketPolicy")
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "DataExports"
+    ]
+    assert policy["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+    assert set(policy["Principal"]["Service"]) == {"bcm-data-exports.amazonaws.com", "billingreports.amazonaws.com"}
 
 
 def test_roll_ups_write_nothing_but_roll_ups_and_alerts(templates: Templates) -> None:

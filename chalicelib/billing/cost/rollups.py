@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from chalicelib.billing.rating import rate
 REGION = "*"
 """Stands for every hospital together."""
 AVOIDED = Path(__file__).with_name("avoided_media.json")
+MONTHS_BACK = 25
 _MICRO = Decimal("0.000001")
 
 
@@ -217,6 +219,13 @@ def avoided(modalities: Mapping[str, ModalityMonth]) -> dict[str, Any]:
     discs = sum(document["discs"].get(name, 0) * each.exams for name, each in modalities.items())
     texts = {f"assumption_{language}": text for language, text in document["assumption"].items()}
     return {"films": films, "discs": discs, **texts}
+
+
+def stored_before(rollups: Rollups, hospital: str, period: str) -> Mapping[str, int] | None:
+    """Bytes by modality at the end of the month before, as it was rolled up; None where it was not."""
+    months = [rollup for rollup, _ in rollups.months(hospital, MONTHS_BACK) if rollup.period < period]
+    previous = (date.fromisoformat(f"{period}-01") - timedelta(days=1)).strftime("%Y-%m")
+    return months[0].stored_bytes if months and months[0].period == previous else None
 
 
 def to_json(rollup: MonthRollup) -> dict[str, Any]:

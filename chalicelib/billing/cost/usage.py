@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -54,15 +54,29 @@ class StudySizes(Protocol):
         """Records of those that are there, in any order."""
 
 
+StoredBefore = Callable[[str, str], Mapping[str, int] | None]
+"""Of a hospital and month."""
+
+
 class LedgerUsage:
     """Usage from the lines of the ledger and the sizes that the index knows of their studies.
 
-    A hospital's whole ledger is read once, because what was archived in earlier months is still stored.
+    Parameters
+    ----------
+    stored_before
+        Bytes by modality that a hospital had stored before a month, because what was archived earlier is still stored;
+        None where that is not known.
     """
 
-    def __init__(self, ledger: Ledger, studies: StudySizes) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        studies: StudySizes,
+        stored_before: Callable[[str, str], Mapping[str, int] | None] | None = None,
+    ) -> None:
         self._ledger = ledger
         self._studies = studies
+        self._stored_before = stored_before
 
     def usage(self, hospitals: Sequence[str], period: str) -> Iterator[Used]:
         """Usage of a month."""
@@ -70,7 +84,12 @@ class LedgerUsage:
             yield from self._of_hospital(hospital, period)
 
     def _of_hospital(self, hospital: str, period: str) -> Iterator[Used]:
-        return self.of_lines(hospital, period, self._ledger.lines(hospital), {})
+        """The whole ledger is read once where nothing says what was stored before the month."""
+        before = self._stored_before(hospital, period) if self._stored_before else None
+        if before is None:
+            return self.of_lines(hospital, period, self._ledger.lines(hospital), {})
+        first, last = self._ledger.period(hospital, period) or (1, 0)
+        return self.of_lines(hospital, period, self._ledger.lines(hospital, first - 1, last), before)
 
     def of_lines(
         self, hospital: str, period: str, lines: Iterable[Line], stored_before: Mapping[str, int]
