@@ -9,7 +9,7 @@ from chalicelib import wiring
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb_facts import DynamoDBFacts
-    from chalicelib.aws.s3_fact_exports import S3FactExports
+    from chalicelib.aws.s3_fact_exports import S3FactExports, S3LineExports
     from chalicelib.billing.metered import MeteredLedger
     from chalicelib.billing.read_meter import ReadMeter
 
@@ -41,6 +41,16 @@ def fact_exports() -> S3FactExports:
     from chalicelib.aws.s3_object_store import S3ObjectStore
 
     return S3FactExports(S3ObjectStore(client("s3"), wiring.settings().audit_bucket))
+
+
+@cache
+def line_exports() -> S3LineExports:
+    """Lines of the ledger of exams as Parquet."""
+    from chalicelib.aws.clients import client
+    from chalicelib.aws.s3_fact_exports import S3LineExports
+    from chalicelib.aws.s3_object_store import S3ObjectStore
+
+    return S3LineExports(S3ObjectStore(client("s3"), wiring.settings().audit_bucket))
 
 
 @cache

@@ -3,6 +3,7 @@
 | object | key |
 |---|---|
 | facts | `facts/parquet/hospital={id}/period={YYYY-MM}/{day}_{first}-{last}.parquet` |
+| lines of the ledger of exams | `facts/lines/hospital={id}/period={YYYY-MM}/{day}_{first}-{last}.parquet` |
 | headers of their blocks | `facts/parquet-headers/hospital={id}/period={YYYY-MM}/{day}_{first}-{last}.parquet` |
 """
 
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
 
 FACTS, HEADERS = "facts/parquet", "facts/parquet-headers"
 CONTENT_TYPE = "application/vnd.apache.parquet"
+
+
+LINES = "facts/lines"
+
+
+class S3LineExports:
+    """Implements `billing.fact_export.FactExports` for the ledger of exams: an export is one file."""
+
+    def __init__(self, objects: S3ObjectStore) -> None:
+        self._objects = objects
+
+    def exported(self, hospital: str) -> list[Export]:
+        """What is there, in order of lines."""
+        found = (_export(hospital, each.key) for each in self._objects.list(f"{LINES}/hospital={hospital}/"))
+        return sorted(found, key=lambda export: export.first)
+
+    def put(self, export: Export, facts: bytes, headers: bytes) -> None:
+        """Write the lines; there are no headers."""
+        self._objects.put_if_absent(_key(LINES, export), facts, CONTENT_TYPE, {})
+
+    def read(self, export: Export) -> tuple[bytes, bytes]:
+        """Lines, and nothing."""
+        return self._objects.read(_key(LINES, export)), b""
 
 
 class S3FactExports:

@@ -74,22 +74,22 @@ def export_days(store: FactBlocks, exports: FactExports, hospital: str, today: s
     made = []
     for export, group in _files(hospital, (block for block in blocks if block.day < today)):
         facts = ((block, event) for block in group for event in store.events(block))
-        exports.put(export, facts_to_parquet(facts), headers_to_parquet(group))
+        exports.put(export, factsto_parquet(facts), headersto_parquet(group))
         made.append(export)
     return made
 
 
-def facts_to_parquet(facts: Iterable[tuple[FactBlock, Event]]) -> bytes:
+def factsto_parquet(facts: Iterable[tuple[FactBlock, Event]]) -> bytes:
     """A row for each fact."""
-    return _to_parquet((_row(block, event) for block, event in facts), FACT_COLUMNS)
+    return to_parquet((_row(block, event) for block, event in facts), FACT_COLUMNS)
 
 
-def headers_to_parquet(blocks: Iterable[FactBlock]) -> bytes:
+def headersto_parquet(blocks: Iterable[FactBlock]) -> bytes:
     """A row for each block."""
     rows = (
         {"seq": b.seq, "hash": b.hash, "root": b.root, "count": b.count, "header": _text(b.to_json())} for b in blocks
     )
-    return _to_parquet(rows, BLOCK_COLUMNS)
+    return to_parquet(rows, BLOCK_COLUMNS)
 
 
 def rows_of(content: bytes) -> Iterator[dict[str, Any]]:
@@ -135,8 +135,8 @@ def _text(content: Any) -> str:
     return canonical(content).decode("ascii")
 
 
-def _to_parquet(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> bytes:
-    """Through a file of JSON lines: rows never are in memory together."""
+def to_parquet(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> bytes:
+    """A file of rows. They go through a file of JSON lines: never are they in memory together."""
     with _Workspace() as (folder, connection):
         lines, target = folder / "rows.json", folder / "out.parquet"
         with lines.open("w", encoding="ascii") as file:

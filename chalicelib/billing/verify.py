@@ -1,6 +1,7 @@
 """Verification of ledgers: `python -m chalicelib.billing.verify [--hospital H]`.
 
-Prints the head of each chain. Keep it elsewhere: whoever could rewrite the whole table could not rewrite that.
+Checks chains and their Parquet exports, and prints the head of each chain. Keep it elsewhere: whoever could rewrite the
+whole table could not rewrite that.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.billing.ledger import FIRST_PREVIOUS_HASH, Head, Ledger, digest, modality_values, to_json
+from chalicelib.billing.line_export import problems_of_exports
 
 
 def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> Iterator[str]:
@@ -60,7 +62,7 @@ def problems(ledger: Ledger, hospital: str, known_head: Head | None = None) -> I
 
 def main() -> int:
     """Verify the ledgers of the hospitals named, or of all; exit status 1 when one is wrong."""
-    from chalicelib import wiring
+    from chalicelib import wiring, wiring_meters
 
     parser = argparse.ArgumentParser(prog="python -m chalicelib.billing.verify", description=main.__doc__)
     parser.add_argument("--hospital", help="only this hospital's ledger")
@@ -72,13 +74,13 @@ def main() -> int:
     if arguments.known_head:
         seq, _, known_hash = arguments.known_head.partition(":")
         known = Head(int(seq), known_hash)
-    ledger = wiring.ledger()
+    ledger, exports = wiring.ledger(), wiring_meters.line_exports()
     hospitals = [arguments.hospital] if arguments.hospital else [h.hospital_id for h in wiring.registry().hospitals()]
     wrong = False
     for hospital in hospitals:
-        found = list(problems(ledger, hospital, known))
-        head = ledger.head(hospital)
-        print(f"{hospital}: {'WRONG' if found else 'intact'}, head {head.seq}:{head.hash}")
+        found = [*problems(ledger, hospital, known), *problems_of_exports(ledger, exports, hospital)]
+        head, count = ledger.head(hospital), len(exports.exported(hospital))
+        print(f"{hospital}: {'WRONG' if found else 'intact'}, {count} exports, head {head.seq}:{head.hash}")
         for problem in found:
             print(f"  {problem}")
         wrong = wrong or bool(found)

@@ -1,4 +1,4 @@
-"""Once a day: what every hospital has stored becomes a fact, and sealed facts become Parquet (docs/adr/0030).
+"""Once a day: what every hospital has stored becomes a fact, sealed facts and lines become Parquet.
 
 A repeated event does no harm: both are done for the days that are over, where it was not done before.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib import wiring, wiring_meters
 from chalicelib.billing.fact_blocks import paris_day
 from chalicelib.billing.fact_export import export_days
+from chalicelib.billing.line_export import export_lines
 from chalicelib.billing.stored_bytes import record_byte_days
 from chalicelib.errors import ArchiveError, Unavailable
 
@@ -33,6 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, int]:
         try:
             facts += record_byte_days(store, store, hospital.hospital_id, now)
             files += len(export_days(store, exports, hospital.hospital_id, today))
+            files += len(export_lines(wiring.ledger(), wiring_meters.line_exports(), hospital.hospital_id, today))
         except ArchiveError as error:
             failed += 1
             logger.error("not exported", extra={"hospital": hospital.hospital_id, "error": type(error).__name__})

@@ -119,6 +119,7 @@ def seal_facts(role: iam.IGrantable, storage: Storage) -> None:
 def export_facts(role: iam.IGrantable, storage: Storage) -> None:
     """Let a role record what is stored and write exports: it may change nothing and seal nothing."""
     record_facts(role, storage)
+    _allow(role.grant_principal, ["dynamodb:GetItem", "dynamodb:Query"], [storage.ledger.table_arn])
     _with_keys(role, ["dynamodb:GetItem", "dynamodb:Query"], storage.meters, ["B#*", "HEAD#*"])
     _with_keys(role, ["dynamodb:Query"], storage.registry, ["HOSPITALS"])
     _allow(role.grant_principal, ["s3:GetObject", "s3:PutObject"], [storage.audit_bucket.arn_for_objects("facts/*")])

@@ -63,7 +63,7 @@ class Meters(Construct):
             "Export",
             package=PACKAGE["export_facts"],
             config=self.config,
-            environment=self._environment(),
+            environment=self._environment() | {"SANSFILM_LEDGER_TABLE": self.storage.ledger.table_name},
             timeout=Duration.minutes(15),
             memory_mb=2048,
             description="Records what is stored each day and exports metered facts as Parquet",

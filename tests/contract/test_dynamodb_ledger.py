@@ -156,7 +156,7 @@ def test_the_command(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     append("1.2.3")
     monkeypatch.setattr(sys, "argv", ["verify"])
     assert verify.main() == 0
-    assert capsys.readouterr().out.startswith("nord: intact, head 1:")
+    assert capsys.readouterr().out.startswith("nord: intact, 0 exports, head 1:")
     change(cloud, "LINE#000000000001", accession_number="OTHER")
     assert verify.main() == 1
     assert "line 1 was changed" in capsys.readouterr().out

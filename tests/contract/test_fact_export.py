@@ -11,7 +11,8 @@ import pytest
 from chalicelib import wiring, wiring_meters
 from chalicelib.access.model import Hospital
 from chalicelib.aws.dynamodb_items import to_item
-from chalicelib.billing import fact_export, verify_facts
+from chalicelib.billing import fact_export, verify, verify_facts
+from chalicelib.billing import ledger as billing
 from chalicelib.billing.fact_blocks import FactHead, seal
 from chalicelib.billing.fact_export import export_days, facts_to_parquet, headers_to_parquet
 from chalicelib.billing.facts import BYTE_DAYS, BYTES_IN, INSTANCES_IN, STANDARD, MeterFact
@@ -107,14 +108,22 @@ def test_what_is_stored_at_the_end_of_each_day_is_a_fact_once() -> None:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_the_nightly_function_and_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_nightly_function_and_the_commands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     wiring.registry().put_hospital(Hospital("nord", "Nord"))
     wiring.registry().put_hospital(Hospital("sud", "Sud"))
     yesterday_ms = int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1000)
     record(1, yesterday_ms - DAY_MS)
-    assert export_facts.handler({}, None) == {"byte_days": 2, "files": 1}
+    with monkeypatch.context() as patched:
+        patched.setattr("chalicelib.billing.ledger.time.time", lambda: yesterday_ms / 1000)
+        billing.append(wiring.ledger(), billing.Fact("sud", billing.EXAM_ARCHIVED, "1.2.3", "A1", 0, "CT"))
+    assert export_facts.handler({}, None) == {"byte_days": 2, "files": 2}
     assert export_facts.handler({}, None) == {"byte_days": 0, "files": 0}
     assert verify_facts.main([]) == 0
     head = wiring_meters.facts().head("nord")
     assert f"nord: intact, 1 exports, head 1:{head.hash}" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["verify", "--hospital", "sud"])
+    assert verify.main() == 0
+    assert "sud: intact, 1 exports, head 1:" in capsys.readouterr().out
     assert verify_facts.main(["--hospital", "nord", "--known-head", f"1:{'0' * 64}"]) == 1
