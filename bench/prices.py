@@ -1,8 +1,9 @@
 """What AWS and managed DICOM stores charge, so that counted calls and bytes become money.
 
-AWS: on-demand list prices of eu-west-3 (Paris) in USD without tax or free tier, as the service pages
-(aws.amazon.com/<service>/pricing) had them in 2025. They were written down from memory and not fetched: check them
-there before a figure leaves the house. Ratios between our own requests do not depend on them.
+AWS: on-demand list prices of eu-west-3 (Paris) in USD without tax or free tier. Those of S3, DynamoDB, SQS, Lambda and
+Fargate are the product's own list (chalicelib/billing/cost/aws_prices), which says of each where it was seen; CloudFront's
+are those of its offer file of 2026-10-03, transcribed in a public repository on 2026-10-09. Not checked: API Gateway
+(REST), Glacier Instant Retrieval, the storage of DynamoDB. Ratios between our own requests do not depend on them.
 
 Managed stores: AWS HealthImaging, example prices of us-east-1 (it has no Paris region) as a third party transcribed
 them on 2026-10-07; Google Cloud Healthcare API, requests only (its storage price was not found).
@@ -12,27 +13,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DATED = "2025 (AWS), 2026-10-07 (AWS HealthImaging)"
+from chalicelib.billing.cost.exam_cost import aws_prices
+
+DATED = "2026-10-09 (AWS), 2026-10-07 (AWS HealthImaging)"
+_LIST = aws_prices("2026-11-26").prices
 
 API_GATEWAY_REST_REQUEST = 3.70e-6
-LAMBDA_REQUEST = 0.20e-6
-LAMBDA_GB_S = 1.66667e-5
+LAMBDA_REQUEST = float(_LIST["lambda-request"])
+LAMBDA_GB_S = float(_LIST["lambda-gb-second"])
 """x86."""
 LAMBDA_MB_OF_ONE_CPU = 1769
-S3_PUT = 5.3e-6
+S3_PUT = float(_LIST["s3-put"])
 """PUT, COPY, POST, LIST."""
-S3_GET = 0.42e-6
-S3_GB_MONTH = 0.024
+S3_GET = float(_LIST["s3-get"])
+S3_GB_MONTH = float(_LIST["s3-gb-month"])
 S3_INSTANT_ARCHIVE_GB_MONTH = 0.005
 """Glacier Instant Retrieval."""
 S3_TRANSITION = 20e-6
 """Of one object to it."""
-DYNAMODB_READ_UNIT = 0.1485e-6
-DYNAMODB_WRITE_UNIT = 0.7423e-6
+DYNAMODB_READ_UNIT = float(_LIST["dynamodb-read-unit"])
+DYNAMODB_WRITE_UNIT = float(_LIST["dynamodb-write-unit"])
 DYNAMODB_GB_MONTH = 0.29715
-SQS_REQUEST = 0.40e-6
-FARGATE_VCPU_S = 0.0486 / 3600
-FARGATE_GB_S = 0.0053 / 3600
+SQS_REQUEST = float(_LIST["sqs-request"])
+FARGATE_VCPU_S = float(_LIST["fargate-vcpu-hour"]) / 3600
+FARGATE_GB_S = float(_LIST["fargate-gb-hour"]) / 3600
 CLOUDFRONT_REQUEST = 1.2e-6
 CLOUDFRONT_GB = 0.085
 """To Europe, first 10 TB."""
