@@ -1,9 +1,10 @@
 """What AWS and managed DICOM stores charge, so that counted calls and bytes become money.
 
 AWS: on-demand list prices of eu-west-3 (Paris) in USD without tax or free tier. Those of S3, DynamoDB, SQS, Lambda and
-Fargate are the product's own list (chalicelib/billing/cost/aws_prices), which says of each where it was seen; CloudFront's
-are those of its offer file of 2026-10-03, transcribed in a public repository on 2026-10-09. Not checked: API Gateway
-(REST), Glacier Instant Retrieval, the storage of DynamoDB. Ratios between our own requests do not depend on them.
+Fargate are the product's own list (chalicelib/billing/cost/aws_prices), which says of each where it was seen;
+CloudFront's are those of its offer file of 2026-10-03, transcribed in a public repository on 2026-10-09. Not checked:
+API Gateway (REST), Glacier Instant Retrieval, the storage of DynamoDB. Ratios between our own requests do not depend
+on them.
 
 Managed stores: AWS HealthImaging, example prices of us-east-1 (it has no Paris region) as a third party transcribed
 them on 2026-10-07; Google Cloud Healthcare API, requests only (its storage price was not found).
