@@ -14,7 +14,9 @@ from tests.platform import RunningPlatform
 IS_DRAWN = """canvas => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const colours = new Set();
-  for (let at = 0; at < data.length; at += 4) if (data[at + 3]) colours.add(`${data[at]} ${data[at + 1]} ${data[at + 2]}`);
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3]) colours.add(`${data[at]} ${data[at + 1]} ${data[at + 2]}`);
+  }
   return colours.size;
 }"""
 """How many colours a plot has."""
