@@ -74,17 +74,17 @@ def export_days(store: FactBlocks, exports: FactExports, hospital: str, today: s
     made = []
     for export, group in _files(hospital, (block for block in blocks if block.day < today)):
         facts = ((block, event) for block in group for event in store.events(block))
-        exports.put(export, factsto_parquet(facts), headersto_parquet(group))
+        exports.put(export, facts_to_parquet(facts), headers_to_parquet(group))
         made.append(export)
     return made
 
 
-def factsto_parquet(facts: Iterable[tuple[FactBlock, Event]]) -> bytes:
+def facts_to_parquet(facts: Iterable[tuple[FactBlock, Event]]) -> bytes:
     """A row for each fact."""
     return to_parquet((_row(block, event) for block, event in facts), FACT_COLUMNS)
 
 
-def headersto_parquet(blocks: Iterable[FactBlock]) -> bytes:
+def headers_to_parquet(blocks: Iterable[FactBlock]) -> bytes:
     """A row for each block."""
     rows = (
         {"seq": b.seq, "hash": b.hash, "root": b.root, "count": b.count, "header": _text(b.to_json())} for b in blocks
