@@ -100,12 +100,14 @@ def test_the_archive_bucket_keeps_versions_under_its_own_key_and_forgets_what_is
 
 def test_instances_are_announced_to_the_index_queue(templates: Templates) -> None:
     _, notifications = next(_resources(templates, "Custom::S3BucketNotifications"))
-    (configuration,) = notifications["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-    assert configuration["Filter"]["Key"]["FilterRules"] == [
-        {"Name": "suffix", "Value": ".dcm"},
-        {"Name": "prefix", "Value": "archive/"},
-    ]
-    assert configuration["QueueArn"]["Fn::GetAtt"][0].startswith("IndexQueue")
+    configurations = notifications["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert [each["Events"] for each in configurations] == [["s3:ObjectCreated:*"], ["s3:ObjectRestore:Completed"]]
+    for configuration in configurations:
+        assert configuration["Filter"]["Key"]["FilterRules"] == [
+            {"Name": "suffix", "Value": ".dcm"},
+            {"Name": "prefix", "Value": "archive/"},
+        ]
+        assert configuration["QueueArn"]["Fn::GetAtt"][0].startswith("IndexQueue")
 
 
 def test_every_queue_with_work_has_dead_letters_with_an_alarm(templates: Templates) -> None:
@@ -161,7 +163,7 @@ def test_functions_run_the_interpreter_that_packaged_them_and_keep_logs_for_a_ti
         for name, function in _resources(templates, kind)
         if not name.startswith("BucketNotificationsHandler")
     ]
-    assert len(own) == 13
+    assert len(own) == 14
     for function in own:
         assert function["Properties"]["Runtime"] == runtime
         assert function["Properties"]["LoggingConfig"]["LogGroup"]
@@ -264,12 +266,20 @@ def test_the_ingest_containers_write_no_item_of_the_registry_but_storage_commitm
         statement
         for statement in _policies_of(templates, "TaskTaskRole")
         if any(re.match(r"dynamodb:(Put|Update|Delete)", action) for action in _actions(statement))
-        and "StorageAudit" not in json.dumps(statement["Resource"])
+        and not re.search("Storage(Audit|Meters)", json.dumps(statement["Resource"]))
     ]
     assert [statement["Condition"] for statement in writing] == [
         {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
         for keys in (["STORAGE-COMMITMENT*"], ["ATTEMPTS#ECHO#*", "ATTEMPTS#QUOTA#*"])
     ]
+
+
+def test_functions_that_record_facts_add_them_and_change_none(templates: Templates) -> None:
+    for role in ("TaskTaskRole", "IndexInstanceRole", "StudyReadyRole"):
+        own = [found for found in _policies_of(templates, role) if "StorageMeters" in json.dumps(found["Resource"])]
+        keys = [found["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] for found in own]
+        assert [_actions(found) for found in own] == [["dynamodb:PutItem"], ["dynamodb:GetItem"]], role
+        assert keys == [["F#*", "NEW#*"], ["F#*"]]
 
 
 def test_the_ingest_containers_delete_staged_objects_only(templates: Templates) -> None:
