@@ -57,6 +57,8 @@ class Settings:
     """How long a declared care relation lasts."""
     object_signing_secret: str = ""
     """Secrets Manager secret: {"key_pair_id": ..., "private_key": PEM} that signs URLs under /objects/."""
+    edge_secret: str = ""
+    """Secrets Manager secret: {"value"} by which the edge is known; without it nobody may say a caller's address."""
     public_url: str = "http://127.0.0.1:8080"
     """Origin that callers use, without a trailing slash."""
     sms_sender: str = "SansFilm"

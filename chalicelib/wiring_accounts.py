@@ -1,4 +1,4 @@
-"""Builds adapters of sign-in, sessions and machines; see `wiring`."""
+"""Builds adapters of sign-in, sessions, machines and the edge; see `wiring`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib import wiring
 
 if TYPE_CHECKING:
+    from chalicelib.access.edge_proof import EdgeProof
     from chalicelib.access.machines import MachineAccess
     from chalicelib.access.oidc_sign_in import OidcAccess
     from chalicelib.aws.dynamodb_accounts import DynamoDBAccounts
@@ -82,3 +83,12 @@ def machine_access() -> MachineAccess:
     from chalicelib.access.machines import MachineAccess
 
     return MachineAccess(wiring.registry(), machines(), wiring.code_key(), wiring.session_signer())
+
+
+@cache
+def edge_proof() -> EdgeProof:
+    """What the edge proves itself with."""
+    from chalicelib.access.edge_proof import EdgeProof
+
+    name = wiring.settings().edge_secret
+    return EdgeProof(lambda: wiring.secret(name).get("value", "") if name else "")

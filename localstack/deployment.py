@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -176,11 +177,19 @@ def ensure_signing_key(settings: LocalSettings, environment: dict[str, str]) -> 
         public_file.write_bytes(public)
         write_private(private_file, private.decode())
     value = json.dumps({"key_pair_id": "KLOCAL", "private_key": private_file.read_text()})
-    secrets = client(settings, "secretsmanager")
+    store = client(settings, "secretsmanager")
     secret = environment["SANSFILM_OBJECT_SIGNING_SECRET"]
-    if secrets.get_secret_value(SecretId=secret).get("SecretString") != value:
-        secrets.put_secret_value(SecretId=secret, SecretString=value)
+    if store.get_secret_value(SecretId=secret).get("SecretString") != value:
+        store.put_secret_value(SecretId=secret, SecretString=value)
     return public_file
+
+
+def ensure_edge_secret(settings: LocalSettings, environment: dict[str, str]) -> None:
+    """Give the edge what it proves itself with, where the local cloud made no value of its own."""
+    store, name = client(settings, "secretsmanager"), environment["SANSFILM_EDGE_SECRET"]
+    known = store.get_secret_value(SecretId=name).get("SecretString") or ""
+    if '"value"' not in known:
+        store.put_secret_value(SecretId=name, SecretString=json.dumps({"value": secrets.token_urlsafe(36)}))
 
 
 def write_private(path: Path, text: str) -> None:

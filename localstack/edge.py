@@ -21,6 +21,7 @@ from pathlib import Path
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 from aiohttp.typedefs import Handler, Middleware
 
+from chalicelib import wiring
 from chalicelib.settings import Settings
 from localstack.edge_api import REQUEST_ID, ApiOrigin
 from localstack.edge_health import Health
@@ -100,6 +101,10 @@ def add_headers(headers: SecurityHeaders, request: web.Request, response: web.St
             response.headers[name] = value
 
 
+def _edge_secret(settings: Settings) -> str:
+    return wiring.secret(settings.edge_secret)["value"] if settings.edge_secret else ""
+
+
 def build(environment: dict[str, str]) -> web.Application:
     """The edge as an aiohttp application."""
     headers = SecurityHeaders.from_file(HEADERS)
@@ -118,7 +123,7 @@ def build(environment: dict[str, str]) -> web.Application:
             skip_auto_headers=("Accept-Encoding", "User-Agent"),
         ) as session:
             app[ORIGINS] = Origins(
-                ApiOrigin(session, environment["SANSFILM_API_URL"]),
+                ApiOrigin(session, environment["SANSFILM_API_URL"], _edge_secret(settings)),
                 IngestOrigin(session, f"http://127.0.0.1:{environment['SANSFILM_INGEST_HTTP_PORT']}"),
                 ObjectOrigin(
                     session,

@@ -51,7 +51,9 @@ def authorization(headers: Mapping[str, str], cookies: Mapping[str, str], method
     return f"Bearer {token}"
 
 
-NOT_SENT = frozenset({"host", "cookie", "authorization", "content-length", "expect", "x-forwarded-for"})
+NOT_SENT = frozenset(
+    {"host", "cookie", "authorization", "content-length", "expect", "x-forwarded-for", "x-sansfilm-edge"}
+)
 NOT_ANSWERED = frozenset({"content-length", "date", "server"})
 
 
@@ -91,14 +93,17 @@ class ApiOrigin:
     """Of what a function returns, in which a body is base64 text."""
     TIMEOUT_S = 29
 
-    def __init__(self, session: ClientSession, api_url: str) -> None:
+    def __init__(self, session: ClientSession, api_url: str, edge_secret: str = "") -> None:
         self._session = session
         self._api_url = api_url
+        self._edge_secret = edge_secret
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request of /dicomweb or /api."""
         headers = headers_to_origin(request)
         headers.setdefault("Accept", "*/*")
+        if self._edge_secret:
+            headers["X-Sansfilm-Edge"] = self._edge_secret
         try:
             body = BytesIO(await request.read()) if request.can_read_body else None
         except web.HTTPRequestEntityTooLarge:

@@ -91,6 +91,7 @@ class Platform:
                 for name in ("SANSFILM_INGEST_HTTP_PORT", *identity_providers.PORT_VARIABLES.values()):
                     self._environment[name] = str(_free_port())
                 public_key = await asyncio.to_thread(deployment.ensure_signing_key, settings, self._environment)
+                await asyncio.to_thread(deployment.ensure_edge_secret, settings, self._environment)
                 self._environment["SANSFILM_OBJECT_SIGNING_PUBLIC_KEY_FILE"] = str(public_key)
                 self._environment |= await asyncio.to_thread(certificates.ensure_certificates, settings)
                 deployment.write_private(settings.settings_file, json.dumps(self._environment, indent=1))

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from chalice.app import Request, Response
 
-from chalicelib import errors, wiring
+from chalicelib import errors, wiring, wiring_accounts
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.sessions import session_from_context
 
@@ -143,8 +143,19 @@ def query_value(request: Request, name: str) -> str:
 
 
 def client_address(request: Request) -> str:
-    """Address of the caller: as the edge saw it, which replaces what callers claim, else as API Gateway saw it."""
-    viewer = str(request.headers.get("x-viewer-address", ""))
+    """Address of the caller: as the edge saw it, which replaces what callers claim, else as API Gateway saw it.
+
+    API Gateway has a host name of its own, at which anybody could claim any address: the header counts from the edge
+    alone, which proves itself.
+
+    Raises
+    ------
+    errors.Unavailable
+        If the proof cannot be checked.
+    """
+    offered = str(request.headers.get("x-sansfilm-edge", ""))
+    is_from_edge = bool(offered) and wiring_accounts.edge_proof().holds(offered)
+    viewer = str(request.headers.get("x-viewer-address", "")) if is_from_edge else ""
     return viewer or str((request.context.get("identity") or {}).get("sourceIp", ""))
 
 

@@ -70,6 +70,11 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-SMG4$",
+        r"SansFilmArchive/Storage/EdgeSecret/",
+        "CloudFront sends it as a header of its origin, so that an operator deploys the edge after a new value.",
+    ),
+    Accepted(
+        r"AwsSolutions-SMG4$",
         r"SansFilmArchive/Storage/ObjectSigningSecret/",
         "CloudFront's key group changes together with it, so an operator rotates both.",
     ),

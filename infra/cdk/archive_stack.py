@@ -21,6 +21,7 @@ from infra.cdk.meters import Meters
 from infra.cdk.patient_functions import PatientFunctions
 from infra.cdk.storage import Storage
 from infra.cdk.tagging import tag_component
+from infra.cdk.trail_alarms import watch_trail
 from infra.lambda_build import PACKAGES
 
 PACKAGE = {package.name: package for package in PACKAGES}
@@ -220,6 +221,7 @@ class ArchiveStack(Stack):
         grants.record_audit_events(role, self.storage)
         grants.read_audit_trail(role, self.storage)
         self.storage.object_signing_secret.grant_read(role)
+        self.storage.edge_secret.grant_read(role)
         self.rendered.function.grant_invoke(role)
         self.invoices.function.grant_invoke(role)
         self.patients.serve(role)
@@ -266,6 +268,7 @@ class ArchiveStack(Stack):
                 "SANSFILM_INVOICES_FUNCTION": self.invoices.function.function_name,
                 **self.patients.settings(),
                 "SANSFILM_SESSION_KEY_ID": self.storage.session_key.key_id,
+                "SANSFILM_EDGE_SECRET": self.storage.edge_secret.secret_arn,
                 "SANSFILM_OBJECT_SIGNING_SECRET": self.storage.object_signing_secret.secret_arn,
             }
         )
@@ -276,6 +279,7 @@ class ArchiveStack(Stack):
         self.meters.watch(self.alarms)
         self.cost_exports.watch(self.alarms)
         self.patients.watch(self.api.access_log, self.alarms)
+        watch_trail(self, self.api.handler_log, self.seal_audit_trail.log_group, self.alarms)
         # A message may be put off over a whole night: SMS have quiet hours.
         self.study_ready_queue.alarm(self.alarms, late_after=Duration.hours(14))
         functions: tuple[tuple[str, lambda_.IFunction], ...] = (

@@ -58,6 +58,8 @@ class Config:
     perhaps "crl"}, each PEM, for instance of a certificate exported from ACM. Without it there is no TLS."""
     certificate_arn: str = ""
     """Certificate of the public host name (us-east-1); without it CloudFront's own name is used."""
+    edge_secret_version: str = ""
+    """VersionId of a new value that an operator gave the edge's secret; CloudFormation sees a change by it alone."""
     object_signing_public_key: str = NO_ONES_PUBLIC_KEY
     """PEM of the key that verifies signed URLs under /objects/ (RSA 2048)."""
 

@@ -7,7 +7,8 @@
     /objects/*     archive bucket  signed URLs only
 
 The site is published by `aws s3 sync viewer_static/dist s3://<SiteBucket>`. The object-signing secret of the archive
-stack gets {"key_pair_id": <ObjectSigningKeyId>, "private_key": ...}.
+stack gets {"key_pair_id": <ObjectSigningKeyId>, "private_key": ...}. The secret by which the API knows the edge has a
+value from the beginning; whoever replaces it deploys this stack with `-c edge_secret_version=<VersionId>`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, SecretValue, Stack
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -118,7 +119,16 @@ class EdgeStack(Stack):
             origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2],
             read_timeout=Duration.seconds(30),
             keepalive_timeout=Duration.seconds(60),
+            # Replaces what a viewer sends.
+            custom_headers={"X-Sansfilm-Edge": self._edge_secret()},
         )
+
+    def _edge_secret(self) -> str:
+        """A reference that CloudFormation resolves: the value is in no template."""
+        secret = self.archive.storage.edge_secret
+        version = self.config.edge_secret_version or None
+        value = SecretValue.secrets_manager(secret.secret_arn, json_field="value", version_id=version)
+        return value.unsafe_unwrap()
 
     def _add_ingest_origin(self, ingest: IngestStack) -> None:
         """An origin that no behaviour names: a function selects it by method and path."""

@@ -56,6 +56,18 @@ class Storage(Construct):
         self.meters = self._table("Meters", METERS, config)
         self.audit = self._table("Audit", AUDIT, config)
         self.audit_bucket = self._audit_bucket(config)
+        self.edge_secret = secretsmanager.Secret(
+            self,
+            "EdgeSecret",
+            description='{"value"} by which the API knows that a request came through the edge',
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template="{}",  # noqa: S106 (an empty object, into which the value is put)
+                generate_string_key="value",
+                exclude_punctuation=True,
+                password_length=48,
+            ),
+            removal_policy=config.removal_policy,
+        )
         self.object_signing_secret = secretsmanager.Secret(
             self,
             "ObjectSigningSecret",

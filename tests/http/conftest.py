@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,10 +17,21 @@ from chalicelib import wiring
 from chalicelib.access.model import Hospital, Role
 from chalicelib.access.sessions import Identity, issue_session
 from chalicelib.archive.scope import Scope
-from tests.emulator import Cloud
+from tests.emulator import Cloud, Emulator
 
 HOSPITALS = ("nord", "sud")
 Issue = Callable[..., dict[str, str]]
+
+
+EDGE_SECRET = "of-the-tests"
+"""With it requests come from the address that they name, as from the edge."""
+
+
+@pytest.fixture(scope="session")
+def edge_secret(emulator: Emulator) -> str:
+    """Name of a secret, of which the value is `EDGE_SECRET`."""
+    value = json.dumps({"value": EDGE_SECRET})
+    return str(emulator.client("secretsmanager").create_secret(Name="edge", SecretString=value)["ARN"])
 
 
 class GatewayRoutes(RouteMatcher):
@@ -46,12 +58,16 @@ class GatewayClient(HttpClient):
 
     def request(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
         self._local_gateway.event_converter._route_matcher = GatewayRoutes(method.upper())
+        if headers and "X-Viewer-Address" in headers:
+            headers = {"X-Sansfilm-Edge": EDGE_SECRET, **headers}
         return super().request(method, path, headers, body)
 
 
 @pytest.fixture
-def http(cloud: Cloud) -> Iterator[HttpClient]:
+def http(cloud: Cloud, edge_secret: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
     """Calls the application; the authorizer runs, but API Gateway's limits and encodings do not apply."""
+    monkeypatch.setenv("SANSFILM_EDGE_SECRET", edge_secret)
+    wiring.settings.cache_clear()
     for hospital in HOSPITALS:
         wiring.registry().put_hospital(Hospital(hospital, f"Hôpital {hospital}"))
     with Client(app) as client:

@@ -17,7 +17,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.web import auditing
 from chalicelib.web.audit_rules import RULES
 from tests.emulator import Cloud
-from tests.http.conftest import HttpClient, Issue
+from tests.http.conftest import EDGE_SECRET, HttpClient, Issue
 from tests.http.sharing import STUDY as SHARED
 from tests.http.sharing import guest, post, share, store_exams, token_of
 from tests.http.test_patient_access import store
@@ -65,6 +65,13 @@ def test_opening_a_study_is_one_event_a_kind(http: HttpClient, bearer: Issue, ev
         PatientRef("nord", "P1", ""),
     )
     assert (event.who.subject, event.who.role, event.who.address) == ("radiologist@nord", "radiologist", "192.0.2.7")
+
+
+def test_an_address_is_what_the_edge_says_and_nobody_else(http: HttpClient, bearer: Issue, events: Any) -> None:
+    for proof in ("", "guessed", EDGE_SECRET):
+        claimed = {"X-Viewer-Address": "192.0.2.7", "X-Sansfilm-Edge": proof}
+        http.get("/dicomweb/studies", headers=bearer(Role.RADIOLOGIST, "nord") | claimed)
+    assert [event.who.address == "192.0.2.7" for event in events()] == [False, False, True]
 
 
 def test_a_warm_process_asks_nobody(http: HttpClient, bearer: Issue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,3 +191,14 @@ def test_both_edges_send_the_same_requests_to_the_ingest_service(
 def test_object_paths_lose_their_prefix() -> None:
     event = {"request": {"uri": "/objects/archive/a/objects/b"}}
     assert _run_function(edge_functions.STRIP_OBJECTS_PREFIX, event)["uri"] == "/archive/a/objects/b"
+
+
+def test_the_edge_proves_itself_to_the_api_alone_and_its_secret_is_in_no_template(templates: Templates) -> None:
+    origins = {json.dumps(origin["DomainName"]): origin for origin in _distribution(templates)["Origins"]}
+    proving = [name for name, origin in origins.items() if origin.get("OriginCustomHeaders")]
+    assert ["execute-api" in name for name in proving] == [True]
+    (header,) = origins[proving[0]]["OriginCustomHeaders"]
+    assert header["HeaderName"] == "X-Sansfilm-Edge"
+    assert "{{resolve:secretsmanager:" in json.dumps(header["HeaderValue"])
+    function = edge_functions.COOKIE_TO_AUTHORIZATION
+    assert "request.headers['x-viewer-address'] = {value: event.viewer.ip}" in function  # whatever a viewer claims

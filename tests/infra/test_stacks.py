@@ -14,6 +14,8 @@ import pytest
 
 from infra.cdk.accepted_findings import ACCEPTED
 from infra.cdk.tagging import REQUIRED
+from infra.cdk.trail_alarms import WATCHED
+from infra.lambda_build import ROOT
 from tests.infra.conftest import STACKS, TLS_SECRET
 
 Templates = dict[str, dict[str, Any]]
@@ -227,7 +229,11 @@ def test_codes_are_keyed_by_a_key_that_computes_macs_and_nothing_else(templates:
 
 
 def test_guessing_of_codes_raises_an_alarm(templates: Templates) -> None:
-    (found,) = [each["Properties"] for _, each in _resources(templates, "AWS::Logs::MetricFilter")]
+    (found,) = [
+        each["Properties"]
+        for _, each in _resources(templates, "AWS::Logs::MetricFilter")
+        if each["Properties"]["MetricTransformations"][0]["MetricName"] == "CodeAttemptsRefused"
+    ]
     for part in ('$.status = "429"', '$.route = "/api/patient-session"', '$.route = "/api/access-grants"'):
         assert part in found["FilterPattern"]
     watched = [
@@ -452,3 +458,14 @@ def test_roll_ups_write_nothing_but_roll_ups_and_alerts(templates: Templates) ->
     assert table["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROLLUP#*", "BUDGET#*"]}}
     (publishing,) = [found for found in policies if "sns:Publish" in _actions(found)]
     assert "Budgets" in json.dumps(publishing["Resource"])
+
+
+def test_failures_of_the_audit_trail_raise_alarms_by_messages_that_the_code_logs(templates: Templates) -> None:
+    code = "".join(
+        (ROOT / name).read_text() for name in ("chalicelib/web/auditing.py", "chalicelib/functions/seal_audit_trail.py")
+    )
+    resources = templates["SansFilmArchive"]["Resources"].values()
+    alarms = {each["Properties"].get("MetricName") for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"}
+    for name, (messages, _) in WATCHED.items():
+        assert name in alarms
+        assert all(f'"{message}"' in code for message in messages), name

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from chalice.app import Request, Response
 
-from chalicelib import errors
+from chalicelib import errors, wiring_accounts
+from chalicelib.access.edge_proof import EdgeProof
 from chalicelib.web import http
 
 
@@ -34,13 +35,25 @@ def request(headers: dict[str, str] | None = None, query: dict[str, list[str]] |
     ("headers", "address"),
     [
         ({}, "192.0.2.1"),
-        ({"X-Viewer-Address": "198.51.100.1"}, "198.51.100.1"),
-        ({"X-Viewer-Address": "2001:db8::1"}, "2001:db8::1"),
+        ({"X-Viewer-Address": "198.51.100.1", "X-Sansfilm-Edge": "known"}, "198.51.100.1"),
+        ({"X-Viewer-Address": "2001:db8::1", "X-Sansfilm-Edge": "known"}, "2001:db8::1"),
+        ({"X-Viewer-Address": "198.51.100.1"}, "192.0.2.1"),
+        ({"X-Viewer-Address": "198.51.100.1", "X-Sansfilm-Edge": "guessed"}, "192.0.2.1"),
+        ({"X-Viewer-Address": "198.51.100.1", "X-Sansfilm-Edge": "é"}, "192.0.2.1"),
+        ({"X-Sansfilm-Edge": "known"}, "192.0.2.1"),
         ({"X-Forwarded-For": "203.0.113.1"}, "192.0.2.1"),
     ],
 )
-def test_the_callers_address_is_what_the_edge_saw(headers: dict[str, str], address: str) -> None:
+def test_the_callers_address_is_what_the_edge_saw(
+    headers: dict[str, str], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring_accounts, "edge_proof", lambda: EdgeProof(lambda: "known"))
     assert http.client_address(request(headers)) == address
+
+
+def test_without_a_secret_nobody_is_the_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring_accounts, "edge_proof", lambda: EdgeProof(lambda: ""))
+    assert http.client_address(request({"X-Viewer-Address": "198.51.100.1", "X-Sansfilm-Edge": "any"})) == "192.0.2.1"
 
 
 def test_a_parameter_that_may_come_once() -> None:
