@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib import wiring
 
 if TYPE_CHECKING:
+    from chalicelib.access.address_throttle import AddressThrottle
     from chalicelib.access.edge_proof import EdgeProof
     from chalicelib.access.machines import MachineAccess
     from chalicelib.access.oidc_sign_in import OidcAccess
@@ -55,17 +56,30 @@ def provider_client() -> HttpsProviderClient:
 @cache
 def oidc_access() -> OidcAccess:
     """What signing in with a provider needs."""
-    from chalicelib.access.oidc_sign_in import OidcAccess
+    from chalicelib.access.address_throttle import AddressThrottle
+    from chalicelib.access.oidc_sign_in import MOST_BEGUN, MOST_REFUSED, OidcAccess
 
+    registry = wiring.registry()
     return OidcAccess(
-        wiring.registry(),
+        registry,
         accounts(),
         identity_providers(),
         pending_sign_ins(),
         provider_client(),
         wiring.session_signer(),
         wiring.settings().public_url,
+        AddressThrottle(registry, "OIDC-BEGUN", MOST_BEGUN),
+        AddressThrottle(registry, "OIDC-REFUSED", MOST_REFUSED),
     )
+
+
+@cache
+def share_throttle() -> AddressThrottle:
+    """How often links are looked at or opened from one address."""
+    from chalicelib.access.address_throttle import AddressThrottle
+    from chalicelib.access.shares import MOST_CALLS
+
+    return AddressThrottle(wiring.registry(), "SHARE", MOST_CALLS)
 
 
 @cache

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chalicelib.access.addresses import place_of
 from chalicelib.access.ports import Registry
 from chalicelib.errors import TooManyAttempts
 
@@ -67,7 +68,7 @@ class Attempt:
 
 def by_a_patient(registry: Registry, index: str, address: str, *, is_known: bool) -> Attempt:
     """An attempt to sign in with a code; at an address of the patient's own a stranger's failures do not bind."""
-    origin = digest(address)
+    origin = origin_digest(address)
     own = Allowance(f"CODE#{index}#{origin}", FAILURES_PER_CODE_AND_CALLER, QUARTER_S)
     anyone = Allowance(f"CODE-ADDRESS#{origin}", UNLIMITED if is_known else FAILURES_PER_ADDRESS, QUARTER_S)
     return Attempt(registry, [anyone, own, of_code(index, is_known=is_known)])
@@ -79,7 +80,7 @@ def by_a_professional(registry: Registry, index: str, subject: str, address: str
     return Attempt(
         registry,
         [
-            Allowance(f"CODE-ADDRESS#{digest(address)}", FAILURES_PER_ADDRESS, QUARTER_S),
+            Allowance(f"CODE-ADDRESS#{origin_digest(address)}", FAILURES_PER_ADDRESS, QUARTER_S),
             Allowance(f"CODE-PROFESSIONAL#{who}", FAILURES_PER_PROFESSIONAL, DAY_S),
             Allowance(f"CODE#{index}#{who}", FAILURES_PER_CODE_AND_CALLER, QUARTER_S),
             of_code(index),
@@ -98,10 +99,15 @@ def take_message(registry: Registry, index: str, address: str, *, is_known: bool
     An address of the patient's own has messages of its own: a stranger who knows the code cannot use them up.
     """
     window = int(time.time()) // MESSAGES_WINDOW_S
-    key = f"CODE-MESSAGES#{index}#{digest(address) if is_known else ''}"
+    key = f"CODE-MESSAGES#{index}#{origin_digest(address) if is_known else ''}"
     return registry.count_attempt(key, window, MESSAGES_WINDOW_S, by=int(is_right)) <= MESSAGES_PER_CODE and is_right
 
 
 def digest(text: str) -> str:
     """What a counter is named after: addresses and names are not kept."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def origin_digest(address: str) -> str:
+    """What a counter of the callers of one place is named after."""
+    return digest(place_of(address))

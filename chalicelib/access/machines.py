@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from chalicelib.access.code_attempts import QUARTER_S, Allowance, Attempt, digest
+from chalicelib.access.code_attempts import QUARTER_S, Allowance, Attempt, digest, origin_digest
 from chalicelib.access.model import Role, Session, SessionOrigin
 from chalicelib.access.patient_codes import CodeKey
 from chalicelib.access.ports import Registry, SessionSigner
@@ -214,7 +214,7 @@ def token_for_machine(
 
 
 def _attempt(registry: Registry, client_id: str, address: str) -> Attempt:
-    where = digest(address)
+    where = origin_digest(address)
     return Attempt(
         registry,
         [

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.access.accounts import Accounts
+from chalicelib.access.address_throttle import AddressThrottle
 from chalicelib.access.model import Session, SessionOrigin, User
 from chalicelib.access.oidc_claims import identity_of, person_of
 from chalicelib.access.oidc_model import (
@@ -34,7 +35,12 @@ from chalicelib.errors import NotAllowed, NotAuthenticated, NotFound
 
 PENDING_S = 600
 LONGEST_RETURN_PATH = 1000
-BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+"""Of a browser or a state: 256 random bits."""
+MOST_BEGUN = 300
+"""Sign-ins of one address in a quarter of an hour that were begun and came to nothing: a hospital shares one."""
+MOST_REFUSED = 100
+"""Answers of providers that were none, likewise: each leaves an event in the trail."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class OidcAccess:
     client: ProviderClient
     signer: SessionSigner
     public_url: str
+    begun: AddressThrottle
+    refused: AddressThrottle
 
 
 @dataclass(frozen=True)
@@ -95,18 +103,21 @@ def known_provider(providers: IdentityProviders, provider_id: str) -> IdentityPr
     return provider
 
 
-def begin(access: OidcAccess, provider_id: str, return_path: str, browser: str) -> Departure:
+def begin(access: OidcAccess, provider_id: str, return_path: str, browser: str, address: str) -> Departure:
     """Send a browser to a provider; one that has a cookie of an earlier attempt keeps it.
 
     Raises
     ------
     errors.NotFound
         If there is no such provider.
+    errors.TooManyAttempts
+        If too many were begun at this address.
     """
     provider = known_provider(access.providers, provider_id)
     metadata = access.client.metadata(provider)
+    access.begun.count(address)
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    browser = browser if BROWSER.fullmatch(browser) else secrets.token_urlsafe(32)
+    browser = browser if TOKEN.fullmatch(browser) else secrets.token_urlsafe(32)
     access.pending.put(
         state,
         PendingSignIn(
@@ -142,7 +153,10 @@ def finish(
         If the person is who he or she is, and has no access.
     errors.Unavailable
         If the provider does not answer.
+    errors.TooManyAttempts
+        If too many came to this address with something else than a provider's answer.
     """
+    access.refused.count(origin.address)
     pending = _taken(access, provider_id, arrival)
     provider = known_provider(access.providers, provider_id)
     _check_issuer(access, provider, arrival)
@@ -162,6 +176,8 @@ def finish(
         renewable_s=renewable_s,
         origin=origin,
     )
+    for throttle in (access.refused, access.begun):
+        throttle.take_back(origin.address)
     return SignedIn(token, session, pending.return_path, str(claims.get("acr", "")))
 
 
@@ -190,7 +206,7 @@ def safe_return_path(path: str) -> str:
 
 def _taken(access: OidcAccess, provider_id: str, arrival: Arrival) -> PendingSignIn:
     """The sign-in that an answer belongs to, which it can do once."""
-    pending = access.pending.take(arrival.state) if arrival.state else None
+    pending = access.pending.take(arrival.state) if TOKEN.fullmatch(arrival.state) else None
     if pending is None or pending.expires_at <= time.time() or pending.provider_id != provider_id:
         raise NotAuthenticated("The sign-in took too long, or was used already.")
     if not hmac.compare_digest(pending.browser, _digest(arrival.browser)):

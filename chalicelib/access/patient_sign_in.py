@@ -18,8 +18,8 @@ from chalicelib.access.code_attempts import (
     Allowance,
     Attempt,
     by_a_patient,
-    digest,
     of_code,
+    origin_digest,
     take_message,
 )
 from chalicelib.access.model import Role, Session, SessionOrigin
@@ -106,7 +106,7 @@ def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: st
     """
     characters, birth_date = read_code(code), read_birth_date(birth_date)
     keyed_code = keyed(access.key, characters)
-    is_known = access.registry.knows_address(_caller(keyed_code.index), digest(address))
+    is_known = access.registry.knows_address(_caller(keyed_code.index), origin_digest(address))
     attempt = by_a_patient(access.registry, keyed_code.index, address, is_known=is_known)
     attempt.count()
     found = access.codes.of_index(keyed_code.index)
@@ -146,7 +146,7 @@ def finish_sign_in(
     errors.TooManyAttempts
         If the caller has to wait.
     """
-    origin = digest(address)
+    origin = origin_digest(address)
     caller = Attempt(access.registry, [Allowance(f"CODE-ADDRESS#{origin}", FAILURES_PER_ADDRESS, QUARTER_S)])
     caller.count()
     challenge = access.challenges.take_try(challenge_id, TRIES)

@@ -24,6 +24,8 @@ from chalicelib.errors import BadRequest, NotAllowed, NotAuthenticated, NotFound
 
 SECRET_BYTES = 32
 GUEST_LIFETIME_S = 3600
+MOST_CALLS = 300
+"""Of one address in a quarter of an hour: links are opened, not tried."""
 MAXIMUM_GRANT_CHARACTERS = 4_000
 """Of Series and Study Instance UIDs: what a share gives travels in the authorizer's answer."""
 SUBJECT = "share:"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 
+from chalicelib.access.addresses import place_of
 from chalicelib.access.model import Session, SessionOrigin, User
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.ports import Registry, SessionSigner
@@ -78,7 +79,7 @@ class Attempt:
         self._registry = registry
         self._username = username
         self._window = int(time.time()) // WINDOW_S
-        self._address = _digest(address)
+        self._address = _digest(place_of(address))
         self._own = f"own#{_digest(username)}#{self._address}"
         self._user = f"user#{_digest(username)}"
         self._anywhere = f"address#{self._address}"
@@ -100,10 +101,11 @@ class Attempt:
         self._registry.remember_address(self._username, self._address)
 
     def _allowances(self) -> list[tuple[str, int]]:
+        """Those that come first protect those that follow: one address makes no counter for each name that it tries."""
         own = (self._own, FAILURES_PER_USER_AND_ADDRESS)
         if self._is_known:
             return [own]
-        return [own, (self._anywhere, FAILURES_PER_ADDRESS), (self._user, FAILURES_PER_USER)]
+        return [(self._anywhere, FAILURES_PER_ADDRESS), own, (self._user, FAILURES_PER_USER)]
 
 
 def _digest(text: str) -> str:

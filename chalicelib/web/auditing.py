@@ -181,8 +181,21 @@ def record_sign_out(request: Request, session: Session) -> None:
     wiring.audit_trail().record(event_now(Action.SIGN_OUT, who_of(session, client_address(request))))
 
 
+def record_once(event: AuditEvent) -> None:
+    """Record an event, of those with an occasion one a window: a process that did so asks nobody.
+
+    Raises `errors.Unavailable` as `AuditTrail.record`.
+    """
+    key = ("occasion", event.action.value, event.occasion)
+    if event.occasion and key in _recorded:
+        return
+    wiring.audit_trail().record(event)
+    if event.occasion:
+        _remember(key)
+
+
 def record_refused_sign_in(request: Request, username: str, error: errors.ArchiveError) -> None:
-    """Record that somebody could not sign in; once in a quarter of an hour for those who have to wait.
+    """Record that somebody could not sign in; once in a quarter of an hour and address for those who have to wait.
 
     Names that nobody has are kept as a digest: people type passwords in their place.
     """
@@ -195,8 +208,9 @@ def record_refused_sign_in(request: Request, username: str, error: errors.Archiv
     now_ms = int(time.time() * 1000)
     slot_ms = now_ms // WINDOW_MS * WINDOW_MS if isinstance(error, errors.TooManyAttempts) else 0
     detail: dict[str, str | int | bool] = {"reason": type(error).__name__, "name_digest": digest}
-    occasion = f"{digest}|{address}|{slot_ms}" if slot_ms else ""
+    # Whatever the name: there is no end of them, and the work is the same for those that nobody has.
+    occasion = f"{address}|{slot_ms}" if slot_ms else ""
     event = AuditEvent(
         now_ms, Action.SIGN_IN_REFUSED, who, Outcome.REFUSED, detail=detail, occasion=occasion, slot_ms=slot_ms
     )
-    wiring.audit_trail().record(event)
+    record_once(event)

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import errors, wiring, wiring_accounts
-from chalicelib.access.audit import Action, Outcome, Who, event_now
+from chalicelib.access.audit import Action, AuditEvent, Outcome, Who
 from chalicelib.access.oidc_sign_in import PENDING_S, Arrival, begin, finish, safe_return_path
-from chalicelib.web.auditing import record_sign_in
+from chalicelib.web.auditing import WINDOW_MS, record_once, record_sign_in
 from chalicelib.web.http import client_address, handles_errors, path_value, query_value, respond, respond_json
 from chalicelib.web.sessions import NOT_STORED, origin_of, session_cookie
 
@@ -23,6 +23,7 @@ COOKIE = "__Host-sansfilm-sign-in"
 REASONS: dict[type[errors.ArchiveError], str] = {
     errors.NotAllowed: "not-allowed",
     errors.NotAuthenticated: "provider-refused",
+    errors.TooManyAttempts: "too-many-attempts",
 }
 """What the sign-in page is told; anything else is `provider-unavailable`."""
 
@@ -45,9 +46,12 @@ def list_identity_providers() -> Response:
 def begin_oidc_sign_in(provider: str) -> Response:
     """Send the browser to a provider, with a cookie by which it is known again."""
     request = routes.current_request
+    _refuse_embedded(request)
     asked = query_value(request, "return") or "/"
     try:
-        departure = begin(wiring_accounts.oidc_access(), path_value(provider), asked, _browser(request))
+        departure = begin(
+            wiring_accounts.oidc_access(), path_value(provider), asked, _browser(request), client_address(request)
+        )
     except errors.ArchiveError as error:
         wiring.logger("api").warning("sign-in not begun", extra={"reason": str(error), "error": type(error).__name__})
         return _back(error, asked)
@@ -61,6 +65,7 @@ def begin_oidc_sign_in(provider: str) -> Response:
 def finish_oidc_sign_in(provider: str) -> Response:
     """Sign in whoever comes back from a provider."""
     request = routes.current_request
+    _refuse_embedded(request)
     settings = wiring.settings()
     provider_id = path_value(provider)
     try:
@@ -98,10 +103,29 @@ def _browser(request: Request) -> str:
 
 
 def _record_refusal(request: Request, error: errors.ArchiveError) -> None:
+    """Once in a quarter of an hour for those who have to wait."""
+    address, now_ms = client_address(request), int(time.time() * 1000)
+    slot_ms = now_ms // WINDOW_MS * WINDOW_MS if isinstance(error, errors.TooManyAttempts) else 0
     # Not the provider's id: strangers choose it, and so it may be anything.
-    detail = {"reason": type(error).__name__, "way": "openid-connect"}
-    who = Who("", address=client_address(request))
-    wiring.audit_trail().record(event_now(Action.SIGN_IN_REFUSED, who, outcome=Outcome.REFUSED, detail=detail))
+    detail: dict[str, str | int | bool] = {"reason": type(error).__name__, "way": "openid-connect"}
+    occasion = f"openid-connect|{address}|{slot_ms}" if slot_ms else ""
+    record_once(
+        AuditEvent(
+            now_ms,
+            Action.SIGN_IN_REFUSED,
+            Who("", address=address),
+            Outcome.REFUSED,
+            detail=detail,
+            occasion=occasion,
+            slot_ms=slot_ms,
+        )
+    )
+
+
+def _refuse_embedded(request: Request) -> None:
+    """Pictures and frames of other sites do not sign in, nor use up what an address may ask for (Fetch Metadata)."""
+    if request.headers.get("sec-fetch-dest", "document") != "document":
+        raise errors.NotAllowed("Signing in is a page of its own.")
 
 
 def _back(error: errors.ArchiveError, return_path: str) -> Response:

@@ -167,7 +167,7 @@ def _sign_in() -> dict[str, Any]:
 
     def redirect(name: str, summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
         described = operation(
-            name, summary, None, parameters=parameters, problems=(400, 503), is_public=True, status=303
+            name, summary, None, parameters=parameters, problems=(400, 403, 503), is_public=True, status=303
         )
         described["responses"]["303"]["headers"] = {"Location": {"schema": STRING}, "Set-Cookie": {"schema": STRING}}
         return described

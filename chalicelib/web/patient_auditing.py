@@ -10,7 +10,7 @@ from chalicelib import errors, wiring
 from chalicelib.access.audit import Action, AuditEvent, Outcome, Who, event_now, who_of
 from chalicelib.access.model import Session
 from chalicelib.archive.scope import PatientRef
-from chalicelib.web.auditing import WINDOW_MS
+from chalicelib.web.auditing import WINDOW_MS, record_once
 from chalicelib.web.http import client_address
 
 
@@ -40,6 +40,6 @@ def record_refused_code(request: Request, error: errors.ArchiveError, session: S
     slot_ms = now_ms // WINDOW_MS * WINDOW_MS if isinstance(error, errors.TooManyAttempts) else 0
     occasion = f"{who.subject}|{address}|{slot_ms}" if slot_ms else ""
     detail: dict[str, str | int | bool] = {"reason": type(error).__name__}
-    wiring.audit_trail().record(
+    record_once(
         AuditEvent(now_ms, Action.CODE_REFUSED, who, Outcome.REFUSED, detail=detail, occasion=occasion, slot_ms=slot_ms)
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from itertools import groupby
 from typing import Any
 
-from chalice.app import Blueprint, Request, Response
+from chalice.app import Blueprint, Response
 
-from chalicelib import errors, wiring
+from chalicelib import errors, wiring, wiring_accounts
 from chalicelib.access import shares
 from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
@@ -37,9 +36,6 @@ from chalicelib.web.share_auditing import record_refused_share, record_share
 
 routes = Blueprint(__name__)
 
-WINDOW_S = 900
-MOST_CALLS = 300
-"""Of one address in a window: links are opened, not tried."""
 PAGE = "/partage"
 
 Rows = dict[tuple[str, str], StudyRecord]
@@ -155,7 +151,7 @@ def preview_share() -> Response:
     """What a link gives: from whom, exams by date and modality, until when."""
     request = routes.current_request
     token = json_body(request, "ShareToken")["token"]
-    _count(request)
+    wiring_accounts.share_throttle().count(client_address(request))
     share = shares.share_of_token(wiring.shares(), token)
     is_live = share.state is State.LIVE
     rows = _rows([share], share.scope) if is_live else {}
@@ -177,7 +173,7 @@ def open_share() -> Response:
     """Open a link: a guest's session of what it gives."""
     request = routes.current_request
     body = json_body(request, "ShareCredentials")
-    _count(request)
+    wiring_accounts.share_throttle().count(client_address(request))
     try:
         token, session, share = shares.open_share(
             wiring.shares(),
@@ -195,14 +191,6 @@ def open_share() -> Response:
     _log("share opened", share)
     cookie = session_cookie(token, session.expires_at - int(time.time()))
     return respond_json(shown_session(session), 200, {"Set-Cookie": cookie, **NOT_STORED})
-
-
-def _count(request: Request) -> None:
-    window = int(time.time()) // WINDOW_S
-    key = "SHARE#" + hashlib.sha256(client_address(request).encode()).hexdigest()[:32]
-    if wiring.registry().count_attempt(key, window, WINDOW_S) > MOST_CALLS:
-        wait_s = max(1, (window + 1) * WINDOW_S - int(time.time()))
-        raise errors.TooManyAttempts("Too many requests; wait before the next one.", retry_after_s=wait_s)
 
 
 def _network(address: str) -> str:

@@ -17,6 +17,7 @@ from chalicelib import wiring
 from chalicelib.access.model import Hospital, Role
 from chalicelib.access.sessions import Identity, issue_session
 from chalicelib.archive.scope import Scope
+from chalicelib.web import auditing
 from tests.emulator import Cloud, Emulator
 
 HOSPITALS = ("nord", "sud")
@@ -68,6 +69,7 @@ def http(cloud: Cloud, edge_secret: str, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Calls the application; the authorizer runs, but API Gateway's limits and encodings do not apply."""
     monkeypatch.setenv("SANSFILM_EDGE_SECRET", edge_secret)
     wiring.settings.cache_clear()
+    auditing._recorded.clear()
     for hospital in HOSPITALS:
         wiring.registry().put_hospital(Hospital(hospital, f"Hôpital {hospital}"))
     with Client(app) as client:

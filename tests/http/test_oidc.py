@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,15 +12,19 @@ import pytest
 from chalice.test import TestHTTPClient as HttpClient
 
 from chalicelib import wiring, wiring_accounts
+from chalicelib.access import address_throttle, oidc_sign_in
 from chalicelib.access.audit import REGION
 from chalicelib.access.audit_search import AuditQuery
 from chalicelib.access.model import Hospital, Role
+from chalicelib.aws.clients import client
 from localstack import identity_providers
 from localstack.identity_providers import PSC, SUD
 from tests.emulator import Cloud
 from tests.http.conftest import Issue
 from tests.identity_providers import NURSE, PHYSICIAN, RADIOLOGIST, RunningProviders, choose_account, running_providers
 
+NOW = 1_800_000_010.0
+"""No quarter of an hour ends in between."""
 PUBLIC_URL = "http://127.0.0.1:8080"
 CALLBACK = f"{PUBLIC_URL}/api/oidc"
 
@@ -130,6 +135,50 @@ def test_a_state_and_a_code_are_good_once(http: HttpClient, providers: RunningPr
     state = parse_qs(urlsplit(begin(http, PSC, cookie=cookie)[0]).query)["state"][0]
     used_state = parse_qs(urlsplit(address).query)["state"][0]
     refused(come_back(http, address.replace(used_state, state), cookie))
+
+
+def test_an_address_begins_so_many_sign_ins_that_come_to_nothing(
+    http: HttpClient, providers: RunningProviders, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc_sign_in, "MOST_BEGUN", 2)
+    monkeypatch.setattr(address_throttle, "time", SimpleNamespace(time=lambda: NOW))
+    for _ in range(3):  # those that succeed do not count
+        assert sign_in(http, PSC, PHYSICIAN).headers["Location"] == "/studies/1.2.3"
+    for _ in range(2):
+        begin(http, PSC)
+    kept = cloud.client("dynamodb").scan(TableName=cloud.settings["registry_table"], Select="COUNT")["Count"]
+    writes: list[str] = []
+    events = client("dynamodb").meta.events
+    events.register("before-call.dynamodb", lambda model, **_: writes.append(model.name), unique_id="spy")
+    for _ in range(3):
+        location, cookie = begin(http, PSC)
+        assert (location, cookie) == ("/sign-in?reason=too-many-attempts&return=%2Fstudies%2F1.2.3", "")
+    # A process remembers who has to wait.
+    assert [name for name in writes if name not in ("GetItem", "Query")] == ["UpdateItem"]
+    assert cloud.client("dynamodb").scan(TableName=cloud.settings["registry_table"], Select="COUNT")["Count"] == kept
+    elsewhere = {"X-Viewer-Address": "2001:db8::1"}
+    assert http.get(f"/api/oidc/{PSC}/sign-in", headers=elsewhere).headers["Location"].startswith("http")
+
+
+def test_answers_that_are_none_leave_so_many_events(
+    http: HttpClient, providers: RunningProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc_sign_in, "MOST_REFUSED", 3)
+    monkeypatch.setattr(address_throttle, "time", SimpleNamespace(time=lambda: NOW))
+    path = f"/api/oidc/{PSC}/callback?code=1&state="
+    for state in ("", "x", "A" * 43):
+        refused(http.get(path + state))
+    for _ in range(4):
+        refused(http.get(path + "A" * 43), "too-many-attempts")
+    events = wiring.audit_reader().search(AuditQuery(0, 2**62, chain=REGION), 20)
+    assert sorted(event.detail["reason"] for event in events) == ["NotAuthenticated"] * 3 + ["TooManyAttempts"]
+
+
+@pytest.mark.parametrize("kind", ["image", "iframe", "script"])
+def test_signing_in_is_no_part_of_another_page(http: HttpClient, providers: RunningProviders, kind: str) -> None:
+    for path in ("sign-in", "callback?state=x&code=1"):
+        answer = http.get(f"/api/oidc/{PSC}/{path}", headers={"Sec-Fetch-Dest": kind})
+        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (403, None)
 
 
 def test_a_code_that_was_stolen_is_worth_nothing(http: HttpClient, providers: RunningProviders) -> None:

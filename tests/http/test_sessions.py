@@ -24,6 +24,7 @@ from chalicelib.access.passwords import hash_password
 from chalicelib.archive.scope import PatientRef, Scope
 from chalicelib.aws.clients import client
 from chalicelib.web.authorizer import sessions_authorizer
+from tests.emulator import Cloud
 from tests.http.conftest import Issue
 
 CAPABILITIES = {
@@ -138,6 +139,19 @@ def test_unknown_names_are_throttled_like_known_ones(http: HttpClient, monkeypat
     monkeypatch.setattr(sign_in, "time", SimpleNamespace(time=lambda: now))
     statuses = [post_session(http, "inconnu", "faux").status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
+
+
+def test_one_address_makes_few_counters_and_events_whatever_names_it_tries(
+    http: HttpClient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "FAILURES_PER_ADDRESS", 2)
+    now = time.time()  # no window ends in between
+    monkeypatch.setattr(sign_in, "time", SimpleNamespace(time=lambda: now))
+    statuses = [post_session(http, f"inconnu{number}", "faux").status_code for number in range(6)]
+    assert statuses == [401] * 2 + [429] * 4
+    items = cloud.client("dynamodb").scan(TableName=cloud.settings["registry_table"])["Items"]
+    # One of the address, and two for each name that was looked at.
+    assert len([item for item in items if item["pk"]["S"].startswith("ATTEMPTS#")]) == 1 + 2 * 2
 
 
 def test_successes_do_not_use_up_the_allowance(http: HttpClient, user: User) -> None:

@@ -28,7 +28,7 @@ interface DisputesSearch {
 }
 
 /** Why somebody is asked to sign in, or could not. */
-const REASONS = ["expired", "provider-refused", "provider-unavailable", "not-allowed"] as const;
+const REASONS = ["expired", "provider-refused", "provider-unavailable", "not-allowed", "too-many-attempts"] as const;
 
 function reasonOf(reason: unknown): Pick<SignInSearch, "reason"> {
   const known = REASONS.find((one) => one === reason);

@@ -60,6 +60,7 @@ const PROVIDER_FAILURES = {
   "provider-refused": "signIn.providerRefused",
   "provider-unavailable": "signIn.providerUnavailable",
   "not-allowed": "signIn.notAllowed",
+  "too-many-attempts": "signIn.tooManyAttempts",
 } as const;
 
 /** A plain link for each identity provider: the browser leaves for it and comes back with a session. */
