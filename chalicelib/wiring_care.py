@@ -19,7 +19,7 @@ def care_relations() -> DynamoDBCareRelations:
     from chalicelib.aws.clients import client
     from chalicelib.aws.dynamodb_care_relations import DynamoDBCareRelations
 
-    return DynamoDBCareRelations(client("dynamodb"), wiring.settings().registry_table)
+    return DynamoDBCareRelations(client("dynamodb"), wiring.dynamodb_reads(), wiring.settings().registry_table)
 
 
 @cache

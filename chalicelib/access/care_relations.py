@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +67,9 @@ class CareRelations(Protocol):
 
     def of_own(self, patient: PatientRef) -> list[CareRelation]:
         """Relations of a patient whom a hospital treats, expired ones left out, read consistently."""
+
+    def of_many(self, patients: Sequence[PatientRef]) -> list[CareRelation]:
+        """Relations of patients whom hospitals treat, of those who do not oppose; by a bounded number of requests."""
 
     def of_other(self, patient: PatientRef) -> list[CareRelation]:
         """Relations of a patient whom a hospital has exams of, likewise."""

@@ -20,7 +20,7 @@ ONE = (400, 401, 403, 404, 409, 503)
 
 def paths() -> dict[str, Any]:
     """Care relations, oppositions, break-glass."""
-    return {**_relations(), **_oppositions(), **_break_glass()}
+    return {**_relations(), **_priors(), **_oppositions(), **_break_glass()}
 
 
 def _relations() -> dict[str, Any]:
@@ -62,6 +62,27 @@ def _relations() -> dict[str, Any]:
                 status=201,
             ),
         },
+    }
+
+
+def _priors() -> dict[str, Any]:
+    studies = {
+        "name": "studies",
+        "in": "query",
+        "required": True,
+        "schema": STRING,
+        "description": "1 to 50 Study Instance UIDs of the session's hospital, separated by commas",
+    }
+    return {
+        "/api/priors": {
+            "get": operation(
+                "listPriors",
+                "How many exams other hospitals have of the patients of a worklist, that a care relation leads to",
+                "Priors",
+                parameters=(studies,),
+                problems=(400, 401, 403, 503),
+            )
+        }
     }
 
 

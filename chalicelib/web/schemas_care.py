@@ -68,6 +68,28 @@ CARE_SCHEMAS: dict[str, Schema] = {
     ),
     "CareRelation": RELATION,
     "CareRelations": list_of("care_relations", RELATION),
+    "Priors": list_of(
+        "studies",
+        object_of(
+            {
+                "study_instance_uid": STRING,
+                "priors": {
+                    "type": "array",
+                    "description": "By hospital and patient; studies without any are left out",
+                    "items": object_of(
+                        {
+                            "hospital": STRING,
+                            "hospital_name": STRING,
+                            "exams": {"type": "integer", "minimum": 1, "description": "Without what is masked"},
+                            "is_at_least": {"type": "boolean", "description": "There are more"},
+                            "newest": {"type": "string", "description": "Study Date (DA) of the newest"},
+                            "is_open": {"type": "boolean", "description": "The session's user has opened them"},
+                        }
+                    ),
+                },
+            }
+        ),
+    ),
     "OppositionRequest": object_of({"opposes": {"type": "boolean"}}),
     "Opposition": object_of({"opposes": {"type": "boolean"}, "recorded_by": STRING, "recorded_at": MAYBE_TIME}),
     "BreakGlassRequest": object_of(

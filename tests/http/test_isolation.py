@@ -280,6 +280,7 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/studies/{study}/marks"): MARKING,
     ("DELETE", "/api/studies/{study}/marks/{mark}"): MARKING,
     ("GET", "/api/care-relations"): MARKING,
+    ("GET", "/api/priors"): MARKING,
     ("POST", "/api/care-relations"): MARKING,
     ("DELETE", "/api/care-relations/{relation}"): MARKING,
     ("POST", "/api/care-relations/{relation}/opening"): {"radiologist"},
