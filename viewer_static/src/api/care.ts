@@ -1,6 +1,6 @@
 /** Exams in other hospitals: by a care relation, or in an emergency; and the patient's opposition. */
 
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { request, requestJson } from "./http";
 
 export interface PriorExam {
@@ -85,6 +85,38 @@ export function careRelationsQuery(patient: PatientId) {
       return (await requestJson<{ care_relations: CareRelation[] }>(path, { signal })).care_relations;
     },
     staleTime: 60_000,
+  });
+}
+
+/** Exams that another hospital has of the patient of a study in the worklist. */
+export interface PriorsElsewhere {
+  hospital: string;
+  hospital_name: string;
+  exams: number;
+  is_at_least: boolean;
+  newest: string;
+  is_open: boolean;
+}
+
+const MOST_STUDIES = 50;
+
+/** For the studies of a page of the worklist at once; those without any are left out. */
+export function priorsQuery(studies: readonly string[]) {
+  const asked = studies.slice(0, MOST_STUDIES);
+  return queryOptions({
+    queryKey: ["priors", asked],
+    queryFn: async ({ signal }): Promise<ReadonlyMap<string, PriorsElsewhere[]>> => {
+      const path = `/api/priors?${new URLSearchParams({ studies: asked.join(",") })}`;
+      const answer = await requestJson<{ studies: { study_instance_uid: string; priors: PriorsElsewhere[] }[] }>(path, {
+        signal,
+      });
+      return new Map(answer.studies.map((one) => [one.study_instance_uid, one.priors]));
+    },
+    enabled: asked.length > 0,
+    staleTime: 60_000,
+    refetchInterval: 60_000,
+    // A page that an exam has joined shows what it showed until the answer is there.
+    placeholderData: keepPreviousData,
   });
 }
 

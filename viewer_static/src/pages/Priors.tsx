@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { Link, useLocation } from "@tanstack/react-router";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { type CareRelation, careRelationsQuery, declareCare, endCare, openPriors, type PatientId } from "../api/care";
@@ -20,10 +20,11 @@ export function Priors({ study }: { study: DicomJson }) {
   const isOwn = Boolean(session?.hospital) && (named === "" || named === session?.hospital?.id);
   const patient = { patient_id: text(study, Tag.PatientID), issuer: text(study, Tag.IssuerOfPatientID) };
   const mayDeclare = Boolean(session?.permissions.includes("declare-care")) && isOwn && patient.patient_id !== "";
-  const { data: relations = [], error } = useQuery({ ...careRelationsQuery(patient), enabled: mayDeclare });
+  const { data: relations = [], error, isFetched } = useQuery({ ...careRelationsQuery(patient), enabled: mayDeclare });
+  const section = useArrivalFromWorklist(isFetched);
   if (!mayDeclare) return null;
   return (
-    <section className="priors" aria-labelledby="priors">
+    <section className="priors" aria-labelledby="priors" ref={section}>
       <h2 id="priors">{t("priors.title")}</h2>
       {error && <ErrorMessage error={error} />}
       {!error && relations.length === 0 && <p className="sub">{t("priors.none")}</p>}
@@ -38,6 +39,16 @@ export function Priors({ study }: { study: DicomJson }) {
       </div>
     </section>
   );
+}
+
+/** Who came by the link of a worklist's row is led here, once there is something to see. */
+function useArrivalFromWorklist(isThere: boolean) {
+  const section = useRef<HTMLElement>(null);
+  const isMeant = useLocation({ select: ({ hash }) => hash === "priors" });
+  useEffect(() => {
+    if (isMeant && isThere) section.current?.scrollIntoView({ block: "start" });
+  }, [isMeant, isThere]);
+  return section;
 }
 
 function Relation({ patient, relation }: { patient: PatientId; relation: CareRelation }) {

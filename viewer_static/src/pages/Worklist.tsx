@@ -3,11 +3,12 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
+import { type PriorsElsewhere, priorsQuery } from "../api/care";
 import { useSession } from "../api/session";
 import { ErrorMessage, kindOf } from "../components/ErrorMessage";
 import { ModalityBadge } from "../components/Modality";
 import { Loading, Page } from "../components/Page";
-import type { DicomJson } from "../dicomweb/json_model";
+import { type DicomJson, hospitalOf, readableDay, Tag, text } from "../dicomweb/json_model";
 import { NO_CRITERIA, type StudyCriteria, worklistQuery } from "../dicomweb/qido";
 import { ReceivedShares } from "./ReceivedShares";
 import { type StudySummary, useStudySummary, viewerUrl } from "./study_summary";
@@ -92,34 +93,58 @@ function Empty({ criteria }: { criteria: StudyCriteria }) {
 function Studies({ studies, changes }: { studies: DicomJson[]; changes: WorklistChanges }) {
   const { t } = useTranslation();
   const summarize = useStudySummary();
+  const priors = usePriors(studies);
   const columns = ["patient", "date", "modality", "description", "counts", "state", "actions"] as const;
   return (
-    <table className="worklist">
-      <caption className="sr-only">{t("worklist.caption")}</caption>
-      <thead>
-        <tr>
-          {columns.map((column) => (
-            <th key={column} scope="col" className={`cell-${column}`}>
-              {t(`worklist.${column}`)}
-            </th>
+    <>
+      {priors.hasFailed && <p className="message message-note">{t("worklist.priorsUnknown")}</p>}
+      <table className="worklist">
+        <caption className="sr-only">{t("worklist.caption")}</caption>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col" className={`cell-${column}`}>
+                {t(`worklist.${column}`)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {studies.map(summarize).map((study) => (
+            <StudyRow
+              key={study.uid}
+              study={study}
+              isNew={changes.arrived.has(study.uid)}
+              isReceiving={changes.receiving.has(study.uid)}
+              priors={priors.of.get(study.uid) ?? []}
+            />
           ))}
-        </tr>
-      </thead>
-      <tbody>
-        {studies.map(summarize).map((study) => (
-          <StudyRow
-            key={study.uid}
-            study={study}
-            isNew={changes.arrived.has(study.uid)}
-            isReceiving={changes.receiving.has(study.uid)}
-          />
-        ))}
-      </tbody>
-    </table>
+        </tbody>
+      </table>
+    </>
   );
 }
 
-function StudyRow({ study, isNew, isReceiving }: { study: StudySummary; isNew: boolean; isReceiving: boolean }) {
+const NO_PRIORS: ReadonlyMap<string, PriorsElsewhere[]> = new Map();
+
+/** What other hospitals have of the patients of a page, for those who may reach it by a care relation. */
+function usePriors(studies: DicomJson[]) {
+  const { data: session } = useSession();
+  const isOwn = (study: DicomJson) => ["", session?.hospital?.id].includes(hospitalOf(study));
+  const own = studies.filter(isOwn).map((study) => text(study, Tag.StudyInstanceUID));
+  const mayReach = Boolean(session?.hospital) && Boolean(session?.permissions.includes("declare-care"));
+  const { data, isError } = useQuery(priorsQuery(mayReach ? own : []));
+  return { of: (mayReach && data) || NO_PRIORS, hasFailed: mayReach && isError };
+}
+
+interface StudyRowProps {
+  study: StudySummary;
+  isNew: boolean;
+  isReceiving: boolean;
+  priors: PriorsElsewhere[];
+}
+
+function StudyRow({ study, isNew, isReceiving, priors }: StudyRowProps) {
   const { t } = useTranslation();
   // Who sees several hospitals is told where each exam was made.
   const place = useSession().data?.hospital ? "" : study.institution;
@@ -146,6 +171,7 @@ function StudyRow({ study, isNew, isReceiving }: { study: StudySummary; isNew: b
       <td className="cell-description">
         {study.description}
         <span className="sub">{[study.accessionNumber, place].filter(Boolean).join(" · ")}</span>
+        <PriorsOf study={study} priors={priors} />
       </td>
       <td className="cell-counts">
         {t("worklist.series", { count: study.seriesCount })}
@@ -167,6 +193,31 @@ function StudyRow({ study, isNew, isReceiving }: { study: StudySummary; isNew: b
         </a>
       </td>
     </tr>
+  );
+}
+
+/** How many exams other hospitals have of the patient: leads to where they are opened. */
+function PriorsOf({ study, priors }: { study: StudySummary; priors: PriorsElsewhere[] }) {
+  const { t, i18n } = useTranslation();
+  if (priors.length === 0) return null;
+  return (
+    <ul className="worklist-priors">
+      {priors.map((one) => (
+        <li key={`${one.hospital} ${one.newest} ${one.exams}`}>
+          <Link to="/studies/$study" params={{ study: study.uid }} hash="priors" className="worklist-prior">
+            {t(one.is_at_least ? "worklist.priorsAtLeast" : "worklist.priors", {
+              count: one.exams,
+              hospital: one.hospital_name,
+            })}
+            <span className="sub">
+              {[one.newest && readableDay(one.newest, i18n.language), one.is_open && t("worklist.priorsOpen")]
+                .filter(Boolean)
+                .join(" · ")}
+            </span>
+          </Link>
+        </li>
+      ))}
+    </ul>
   );
 }
 
