@@ -43,6 +43,7 @@ _BY_ACTION: dict[Action, tuple[str, ...]] = {
         "/api/operations/rejections",
         "/api/operations/conflicts",
         "/api/operations/notifications",
+        "/api/operations/identity-providers",
     ),
 }
 _HOSPITAL = "/api/hospitals/{hospital}"

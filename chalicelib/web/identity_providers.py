@@ -1,4 +1,4 @@
-"""Operators register identity providers: `/api/identity-providers/{provider}`."""
+"""Operators register identity providers: `/api/identity-providers/{provider}`, `/api/operations/identity-providers`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ from chalicelib.web.schemas import json_body
 routes = Blueprint(__name__)
 
 PROVIDER = "/api/identity-providers/{provider}"
+
+
+@routes.route("/api/operations/identity-providers", methods=["GET"], authorizer=sessions_authorizer)
+@handles_errors
+def list_registered_identity_providers() -> Response:
+    """Every provider with its rules, those that the sign-in page does not offer too; never a secret."""
+    current_session(routes.current_request, Permission.OPERATE)
+    found = wiring_accounts.identity_providers().providers()
+    return respond_json({"identity_providers": list(map(_values, found))}, 200, NO_STORE)
 
 
 @routes.route(PROVIDER, methods=["GET"], authorizer=sessions_authorizer)
@@ -70,15 +79,18 @@ def delete_identity_provider(provider: str) -> Response:
 
 
 def _shown(provider: IdentityProvider, status: int = 200) -> Response:
+    return respond_json(_values(provider), status, {**NO_STORE, "ETag": f'"{provider.revision}"'})
+
+
+def _values(provider: IdentityProvider) -> dict[str, Any]:
     values: dict[str, Any] = {name: value for name, value in vars(provider).items() if name != "provider_id"}
     values["rules"] = [
         {"facts": sorted(rule.facts), "role": rule.role.value, **({"hospital": rule.hospital} if rule.hospital else {})}
         for rule in provider.rules
     ]
-    shown = {
+    return {
         "id": provider.provider_id,
         **values,
         "algorithms": list(provider.algorithms),
         "redirect_uri": redirect_uri(wiring.settings().public_url, provider.provider_id),
     }
-    return respond_json(shown, status, {**NO_STORE, "ETag": f'"{provider.revision}"'})

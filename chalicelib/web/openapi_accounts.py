@@ -137,6 +137,11 @@ def _providers() -> dict[str, Any]:
                 is_public=True,
             )
         },
+        "/api/operations/identity-providers": {
+            "get": operation(
+                "listRegisteredIdentityProviders", "Every OpenID provider (operators)", "RegisteredIdentityProviders"
+            )
+        },
         "/api/identity-providers/{provider}": {
             "parameters": [path_parameter("provider", "Provider id: lower case letters, digits, inner hyphens")],
             "get": read("readIdentityProvider", "An OpenID provider (operators)", "IdentityProvider"),

@@ -55,6 +55,14 @@ IDENTITY_PROVIDER: dict[str, Schema] = {
     "enabled": {"type": "boolean"},
 }
 _REQUIRED = {"name", "issuer", "client_id", "secret", "claims", "rules"}
+REGISTERED_PROVIDER = object_of(
+    {
+        "id": STRING,
+        **IDENTITY_PROVIDER,
+        "revision": {"type": "string", "description": "Changes with every change; in quotes it is the ETag"},
+        "redirect_uri": {"type": "string", "description": "To be registered at the provider"},
+    }
+)
 
 SERVICES: Schema = {
     "type": "array",
@@ -141,12 +149,6 @@ ACCOUNT_SCHEMAS: dict[str, Schema] = {
         object_of({"id": STRING, "name": STRING, "claims": {"type": "string", "enum": list(CLAIMS)}}),
     ),
     "IdentityProviderProperties": object_of(IDENTITY_PROVIDER, frozenset(IDENTITY_PROVIDER) - _REQUIRED),
-    "IdentityProvider": object_of(
-        {
-            "id": STRING,
-            **IDENTITY_PROVIDER,
-            "revision": {"type": "string", "description": "Changes with every change; in quotes it is the ETag"},
-            "redirect_uri": {"type": "string", "description": "To be registered at the provider"},
-        }
-    ),
+    "IdentityProvider": REGISTERED_PROVIDER,
+    "RegisteredIdentityProviders": list_of("identity_providers", REGISTERED_PROVIDER),
 }

@@ -281,6 +281,10 @@ def test_operators_register_providers(http: HttpClient, bearer: Issue) -> None:
     replaced = put(http, {**operator, "If-Match": made.headers["ETag"]}, enabled=False)
     assert (replaced.status_code, replaced.json_body["enabled"]) == (200, False)
     assert http.get("/api/identity-providers").json_body == {"identity_providers": []}
+    (listed,) = http.get("/api/operations/identity-providers", headers=operator).json_body["identity_providers"]
+    assert listed == replaced.json_body
+    manager = bearer(Role.PACS_MANAGER, "nord")
+    assert http.get("/api/operations/identity-providers", headers=manager).status_code == 403
     match = {**operator, "If-Match": replaced.headers["ETag"]}
     assert http.delete("/api/identity-providers/clinique", headers=match).status_code == 204
     assert http.get("/api/identity-providers/clinique", headers=operator).status_code == 404

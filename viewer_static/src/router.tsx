@@ -140,6 +140,17 @@ const operationsRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/Operations"), "OperationsPage"),
 });
 
+const machinesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/machines",
+  component: lazyRouteComponent(() => import("./pages/Machines"), "MachinesPage"),
+});
+const identityProvidersRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/identity-providers",
+  component: lazyRouteComponent(() => import("./pages/IdentityProviders"), "IdentityProvidersPage"),
+});
+
 const routeTree = rootRoute.addChildren([
   signInRoute,
   patientRoute,
@@ -155,6 +166,8 @@ const routeTree = rootRoute.addChildren([
     dashboardRoute,
     disputesRoute,
     operationsRoute,
+    machinesRoute,
+    identityProvidersRoute,
     deskRoute,
     accessRoute,
     trailRoute,

@@ -21,6 +21,8 @@ const SECTIONS = [
   { to: "/trail", label: "navigation.trail", permission: "read-audit" },
   { to: "/dashboard", label: "navigation.dashboard", permission: "read-ledger" },
   { to: "/disputes", label: "navigation.disputes", permission: "read-ledger" },
+  { to: "/machines", label: "navigation.machines", permission: "manage-accounts" },
+  { to: "/identity-providers", label: "navigation.identityProviders", permission: "operate" },
   { to: "/operations", label: "navigation.operations", permission: "operate" },
 ] as const satisfies readonly { to: string; label: string; permission: Permission }[];
 
