@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from chalice.app import Chalice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from chalicelib import errors, wiring
 from chalicelib.access.model import Role
 from chalicelib.archive.scope import PatientRef, Scope, StudyRef
 from chalicelib.aws.lambda_renderer import LambdaRenderer
+from chalicelib.web.authorizer import sessions_authorizer
 from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
 from tests.http.dicomweb import RenderedFunction, archive
@@ -270,6 +273,11 @@ def test_the_same_uids_in_two_hospitals_never_meet(exams: HttpClient, bearer: Is
 
 IMAGE_ROLES, EVERYBODY = {"radiologist", "gp", "patient"}, {each.value for each in Role}
 MARKING = {"radiologist", "desk", "pacs-manager"}
+OPERATOR, LEDGER, ACCOUNTS = {"operator"}, {"operator", "finance"}, {"operator", "pacs-manager"}
+TRAIL = {"operator", "privacy-officer"}
+SIGNED_IN = EVERYBODY - {"guest"}
+_HOSPITAL = "/api/hospitals/{hospital}"
+_AE, _MACHINE = f"{_HOSPITAL}/application-entities/{{ae_title}}", f"{_HOSPITAL}/machines/{{machine}}"
 API_ROWS: dict[tuple[str, str], set[str]] = {
     **{("GET", path): EVERYBODY for path in ("/api/session", "/api/hospitals")},
     ("DELETE", "/api/session"): EVERYBODY,
@@ -294,8 +302,64 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/disputes"): {"finance", "operator"},
     ("POST", "/api/disputes"): {"finance"},
     ("POST", "/api/disputes/{dispute}/decision"): {"operator"},
+    **{("GET", f"/api/{what}"): LEDGER for what in ("ledger", "statement", "invoices", "dashboard", "exam-costs")},
+    ("GET", "/api/invoices/{number}/{document}"): LEDGER,
+    ("POST", "/api/simulations"): LEDGER,
+    ("PUT", f"{_HOSPITAL}/budget"): LEDGER,
+    ("POST", "/api/invoices"): OPERATOR,
+    **{(method, "/api/seller"): OPERATOR for method in ("GET", "PUT")},
+    **{(method, f"{_HOSPITAL}/billing-account"): OPERATOR for method in ("GET", "PUT")},
+    **{(method, _HOSPITAL): OPERATOR for method in ("GET", "PUT")},
+    ("GET", f"{_HOSPITAL}/application-entities"): OPERATOR,
+    **{(method, _AE): OPERATOR for method in ("GET", "PUT", "DELETE")},
+    **{(method, "/api/identity-providers/{provider}"): OPERATOR for method in ("GET", "PUT", "DELETE")},
+    **{
+        ("GET", f"/api/operations/{what}"): OPERATOR
+        for what in ("rejections", "conflicts", "notifications", "queues", "identity-providers")
+    },
+    **{(method, f"{_HOSPITAL}/machines"): ACCOUNTS for method in ("GET", "POST")},
+    ("POST", f"{_MACHINE}/secrets"): ACCOUNTS,
+    ("DELETE", _MACHINE): ACCOUNTS,
+    **{(method, "/api/accounts/{account}"): ACCOUNTS for method in ("GET", "PUT")},
+    ("PUT", f"{_HOSPITAL}/contacts/{{patient}}"): {"desk", "gateway"},
+    ("POST", "/api/patient-codes"): {"desk"},
+    **{(method, "/api/patient-codes/{patient}"): {"desk"} for method in ("GET", "DELETE")},
+    ("POST", "/api/access-grants"): {"gp"},
+    ("GET", "/api/access-grants"): {"patient", "gp", "radiologist"},
+    ("DELETE", "/api/access-grants/{grant}"): {"patient"},
+    **{("GET", path): TRAIL for path in ("/api/audit-events", "/api/audit-state")},
+    **{
+        ("GET", path): TRAIL | {"patient"} for path in ("/api/audit-anchors/{day}", "/api/audit-events/{event}/receipt")
+    },
+    ("GET", "/api/my/audit-events"): {"patient"},
+    **{(method, "/api/sessions"): SIGNED_IN for method in ("GET", "DELETE")},
+    ("DELETE", "/api/sessions/{session}"): SIGNED_IN,
 }
-"""Roles that a route of /api answers; those of billing and the registry have tests of their own."""
+"""Roles that a route of /api answers."""
+
+
+def without_row(routes: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Routes of /api that need a session and of which nothing says whose they are."""
+    named = {(method, path) for path, methods in routes.items() for method, one in methods.items() if one.authorizer}
+    return {(method, path) for method, path in named if path.startswith("/api/")} - API_ROWS.keys()
+
+
+def test_every_route_of_the_api_has_a_row_and_every_row_a_route() -> None:
+    assert without_row(app.routes) == set()
+    assert {(method, path) for method, path in API_ROWS if method not in app.routes.get(path, {})} == set()
+
+
+def test_a_new_route_without_a_row_is_found() -> None:
+    fresh = Chalice("fresh")
+    fresh.route("/api/new", methods=["POST"], authorizer=sessions_authorizer)(lambda: {})
+    assert without_row({**app.routes, **fresh.routes}) == {("POST", "/api/new")}
+
+
+SIMULATION = {"hospital": "sud", "period": "2026-01", "prices": [{"item": "exam-archived", "unit_price": "1"}]}
+
+
+def asked_of(path: str, hospital: str = "nord") -> str:
+    return path.replace("{hospital}", hospital)
 
 
 def test_a_guest_may_do_nothing_but_look(exams: HttpClient, bearer: Issue) -> None:
@@ -312,7 +376,28 @@ def test_roles_get_no_more_than_their_routes(exams: HttpClient, bearer: Issue) -
         headers = bearer(who, "nord", **{"Content-Type": "application/json"})
         for (method, path), roles in API_ROWS.items():
             if who.value not in roles:
-                assert exams.request(method, path, headers, b"{}").status_code == 403, (method, path)
+                assert exams.request(method, asked_of(path), headers, b"{}").status_code == 403, (method, path)
+
+
+def test_roles_get_their_routes_so_that_403_says_something(exams: HttpClient, bearer: Issue) -> None:
+    for (method, path), roles in API_ROWS.items():
+        for who in roles - {"guest"}:
+            scope = Scope(patients=(PatientRef("nord", "P1"),)) if who == "patient" else None
+            headers = bearer(Role(who), "" if scope else "nord", scope, **{"Content-Type": "application/json"})
+            answer = exams.request(method, asked_of(path), headers, b"{}")
+            assert answer.status_code not in (401, 403), (method, path, who)
+            assert answer.status_code < 500, (method, path, who)
+
+
+def test_finance_and_managers_reach_no_other_hospital(exams: HttpClient, bearer: Issue) -> None:
+    for (method, path), roles in API_ROWS.items():
+        if roles not in (LEDGER, ACCOUNTS) or "{account}" in path:  # an account elsewhere is as if there were none
+            continue
+        who = Role.FINANCE if roles == LEDGER else Role.PACS_MANAGER
+        headers = bearer(who, "nord", **{"Content-Type": "application/json"})
+        named = asked_of(path, "sud") + ("" if "{hospital}" in path else "?hospital=sud")
+        body = json.dumps(SIMULATION).encode() if path == "/api/simulations" else b"{}"
+        assert exams.request(method, named, headers, body).status_code == 403, (method, path)
 
 
 # Sequences of calls ---------------------------------------------------------------------------------------------------
