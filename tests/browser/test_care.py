@@ -53,6 +53,12 @@ def test_priors_by_care_relation_an_emergency_and_its_review(
     expect(relation).to_contain_text("Scanner du Nord")
     expect(relation.get_by_role("link")).to_have_count(0)
     assert violations(page) == []
+    worklist = portal.sign_in("radiologue.sud", "/", "phone")
+    prior = worklist.locator(f"tr[data-study='{here[0].StudyInstanceUID}']").get_by_role("link", name="1 antérieur")
+    expect(prior).to_contain_text("Hopital Nord")
+    assert violations(worklist) == []
+    prior.click()
+    expect(worklist.locator("[data-relation]")).to_be_in_viewport()
     relation.get_by_role("button", name="Ouvrir").click()
     relation.get_by_role("link", name="Scanner du Nord").click()
     expect(page.locator(".series-thumbnail img")).to_be_visible()
