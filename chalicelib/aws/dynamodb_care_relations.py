@@ -64,7 +64,7 @@ class DynamoDBCareRelations:
         """Relations of patients whom hospitals treat, of those who do not oppose: one or three BatchGetItems."""
         wanted, now = set(patients), time.time()
         # Of a worklist's patients 50 keys; most have no relation.
-        listed = self._batch_get({"pk": pk, "sk": "CARES"} for pk in sorted(map(_pk, wanted)))
+        listed = self._batch_get({"pk": pk, "sk": "CARES"} for pk in sorted(set(map(_pk, wanted))))
         keys = [
             {"pk": item["pk"]["S"], "sk": f"CARE#{one}"} for item in listed for one in item.get("ids", {}).get("SS", ())
         ]

@@ -55,6 +55,9 @@ def test_priors_are_shown_with_a_relation_and_without_none(region: HttpClient, b
     }
     assert listed(region, desk) == listed(region, reader)
     assert listed(region, reader, "1.3.8") == {}
+    # Another patient under the same id of another issuer.
+    archive(part10(data_set("1.3.9", "1.3.9.1", "1.3.9.1.1", PatientID="S9", IssuerOfPatientID="X", **BORN)), "sud")
+    assert listed(region, reader, HERE, "1.3.9").keys() == {HERE}
     opened(region, bearer)
     assert listed(region, reader)[HERE][0]["is_open"] is True
     assert listed(region, bearer(Role.RADIOLOGIST, "nord"), STUDY, HERE) == {}
