@@ -62,7 +62,8 @@ def test_study_page_shows_series_and_documents(portal: Portal, study: list[Datas
     expect(card).to_contain_text("9 images")
     thumbnail = card.locator("img")
     expect(thumbnail).to_be_visible()
-    assert thumbnail.evaluate("async image => (await image.decode(), image.naturalWidth)") > 0
+    loaded = "image => image.complete && image.naturalWidth > 0"
+    page.wait_for_function(loaded, arg=thumbnail.element_handle(), timeout=30_000)
     assert abs(middle_gray_of(page, thumbnail) - expected_gray(5)) < 3, "the middle slice stands for the series"
     expect(page.get_by_role("link", name="Compte rendu", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Synthèse")).to_be_visible()
