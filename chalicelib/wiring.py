@@ -13,7 +13,6 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-    from chalicelib.access.patient_sign_in import PatientAccess
     from chalicelib.archive.index_instance import Index
     from chalicelib.aws.cloudfront_url_signer import CloudFrontUrlSigner
     from chalicelib.aws.dynamodb_access_grants import DynamoDBAccessGrants
@@ -218,13 +217,6 @@ def patient_sheet() -> LambdaPatientSheet:
     from chalicelib.aws.lambda_patient_functions import LambdaPatientSheet
 
     return LambdaPatientSheet(client("lambda"), settings().patient_sheet_function)
-
-
-def patient_access() -> PatientAccess:
-    """What signing in with a code needs."""
-    from chalicelib.access.patient_sign_in import PatientAccess
-
-    return PatientAccess(registry(), patient_codes(), challenges(), code_key(), patient_messenger())
 
 
 @cache

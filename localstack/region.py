@@ -109,7 +109,7 @@ def token_identity(role: Role, hospital: str, gp_patients: Iterable[PatientRef] 
     """
     if role is Role.GP:
         return Identity("token.gp", "Token, gp", role, "", Scope(patients=tuple(gp_patients)))
-    if role is Role.PATIENT:
+    if role in (Role.PATIENT, Role.PROXY):
         raise ValueError("Patients sign in with their code: see /patient")
     if role is Role.OPERATOR:
         return Identity("token.operator", "Token, operator", role, "", Scope())

@@ -11,7 +11,15 @@ from hypothesis import settings
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from chalicelib import wiring, wiring_accounts, wiring_billing, wiring_care, wiring_cost, wiring_meters
+from chalicelib import (
+    wiring,
+    wiring_accounts,
+    wiring_billing,
+    wiring_care,
+    wiring_cost,
+    wiring_meters,
+    wiring_patients,
+)
 from chalicelib.aws.clients import forget_clients
 from scp_fargate.reactor_checkpoint import ReactorCheckpoint
 from tests.emulator import Cloud, Emulator, create_cloud, running_emulator
@@ -56,7 +64,7 @@ def emulator() -> Iterator[Emulator]:
 
 def _forget_process_caches() -> None:
     forget_clients()
-    modules = (wiring, wiring_accounts, wiring_billing, wiring_care, wiring_cost, wiring_meters)
+    modules = (wiring, wiring_accounts, wiring_billing, wiring_care, wiring_cost, wiring_meters, wiring_patients)
     for builder in (value for module in modules for value in vars(module).values()):
         if callable(getattr(builder, "cache_clear", None)):
             builder.cache_clear()

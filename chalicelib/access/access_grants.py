@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Protocol
 
 from chalicelib.access.code_attempts import by_a_professional
@@ -16,8 +17,9 @@ from chalicelib.access.model import Session
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.patient_codes import CodeKey, PatientCodes, keyed, read_birth_date, read_code, verifiable
 from chalicelib.access.ports import Registry
+from chalicelib.access.proxies import midnight
 from chalicelib.archive.scope import PatientRef
-from chalicelib.errors import NotFound
+from chalicelib.errors import BadRequest, NotFound
 
 _DAY_S = 86_400
 CODE, CARE, EMERGENCY = "code", "care", "emergency"
@@ -38,7 +40,7 @@ class AccessGrant:
     expires_at: int
     basis: str = CODE
     reference: str = ""
-    """Id of the care relation or use of break-glass."""
+    """Id of the care relation or use of break-glass; of the proxy whose code it was."""
 
     @property
     def grant_id(self) -> str:
@@ -105,7 +107,10 @@ def present_code(
         raise NotFound("No patient has this code and this birth date.")
     attempt.settle(succeeded=True)
     now = int(time.time())
-    grant = AccessGrant(found.patient, session.subject, session.display_name, now, now + valid_days * _DAY_S)
+    until = now + valid_days * _DAY_S
+    # Nobody gives for longer than they act for the patient.
+    until = min(until, found.expires_at) if found.proxy_id else until
+    grant = AccessGrant(found.patient, session.subject, session.display_name, now, until, reference=found.proxy_id)
     grants.put(grant)
     return grant
 
@@ -118,6 +123,29 @@ def with_granted_patients(session: Session, grants: AccessGrants) -> Session:
     return replace(session, scope=replace(session.scope, patients=_united(session.scope.patients, granted)))
 
 
+def shorten_grant(grants: AccessGrants, patient: PatientRef, grant_id: str, last_day: str, today: date) -> AccessGrant:
+    """Have a grant that a patient gave end earlier, in the night after a day in Paris.
+
+    Raises
+    ------
+    errors.BadRequest
+        If it is no day from today on, or the grant ends before it.
+    errors.NotFound
+        If the patient gave no such grant, or it has ended.
+    """
+    try:
+        last = date.fromisoformat(last_day)
+    except ValueError as error:
+        raise BadRequest("until: the day is written YYYY-MM-DD.") from error
+    grant = _of_patient(grants, patient, grant_id)
+    ends_at = midnight(date.fromordinal(last.toordinal() + 1))
+    if last < today or ends_at >= grant.expires_at:
+        raise BadRequest("until: a day from today on that comes before the end of the access.")
+    shortened = replace(grant, expires_at=ends_at)
+    grants.put(shortened)
+    return shortened
+
+
 def end_grant(grants: AccessGrants, patient: PatientRef, grant_id: str) -> AccessGrant:
     """End a grant that a patient gave.
 
@@ -126,17 +154,23 @@ def end_grant(grants: AccessGrants, patient: PatientRef, grant_id: str) -> Acces
     errors.NotFound
         If the patient gave no such grant, or it has ended.
     """
-    grant = next((grant for grant in grants.of_patient(patient) if grant.grant_id == grant_id), None)
-    if grant is None:
-        raise NotFound("There is no such access.")
+    grant = _of_patient(grants, patient, grant_id)
     grants.delete(grant)
     return grant
 
 
-def end_grants(grants: AccessGrants, patient: PatientRef) -> None:
-    """End every grant that a patient gave."""
+def _of_patient(grants: AccessGrants, patient: PatientRef, grant_id: str) -> AccessGrant:
+    grant = next((grant for grant in grants.of_patient(patient) if grant.grant_id == grant_id), None)
+    if grant is None:
+        raise NotFound("There is no such access.")
+    return grant
+
+
+def end_grants(grants: AccessGrants, patient: PatientRef, proxy_id: str = "") -> None:
+    """End every grant of a patient, or those alone that one who acts for the patient gave."""
     for grant in grants.of_patient(patient):
-        grants.delete(grant)
+        if not proxy_id or (grant.basis, grant.reference) == (CODE, proxy_id):
+            grants.delete(grant)
 
 
 def _united(first: Iterable[PatientRef], second: Iterable[PatientRef]) -> tuple[PatientRef, ...]:

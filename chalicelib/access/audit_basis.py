@@ -7,6 +7,8 @@ from chalicelib.archive.scope import PatientRef, StudyRef
 
 OWN = "own"
 """The patient's own exams."""
+PROXY = "proxy"
+"""Somebody acts for the patient."""
 HOSPITAL = "hospital"
 """The hospital that made the exam."""
 CODE = "code"
@@ -24,6 +26,8 @@ def basis_of(session: Session, hospital: str, patient: PatientRef | None, study_
     scope = session.scope
     if session.role is Role.PATIENT:
         return OWN
+    if session.role is Role.PROXY:
+        return PROXY
     if hospital in scope.hospitals:
         return HOSPITAL
     if patient is not None and patient in scope.patients:

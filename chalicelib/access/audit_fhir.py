@@ -47,7 +47,14 @@ SUBTYPES: dict[Action, tuple[str, str]] = {
 }
 OUTCOMES = {Outcome.SUCCESS: "0", Outcome.REFUSED: "4", Outcome.FAILED: "8"}
 CREATES = frozenset(
-    {Action.STORE, Action.SHARE_CREATED, Action.CODE_ISSUED, Action.GRANT_CREATED, Action.CARE_DECLARED}
+    {
+        Action.STORE,
+        Action.SHARE_CREATED,
+        Action.CODE_ISSUED,
+        Action.GRANT_CREATED,
+        Action.CARE_DECLARED,
+        Action.PROXY_REGISTERED,
+    }
 )
 READS = frozenset(
     {

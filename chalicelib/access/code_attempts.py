@@ -29,6 +29,8 @@ FAILURES_PER_CODE = 50
 MESSAGES_PER_CODE = 5
 """One-time passwords in an hour."""
 MESSAGES_WINDOW_S = 3600
+SIGN_INS_PER_CODE = 20
+"""Begun in an hour without a message: by an application, or with a printed list."""
 UNLIMITED = 1 << 40
 
 
@@ -93,14 +95,26 @@ def of_code(index: str, *, is_known: bool = False) -> Allowance:
     return Allowance(f"CODE#{index}", UNLIMITED if is_known else FAILURES_PER_CODE, MONTH_S)
 
 
-def take_message(registry: Registry, index: str, address: str, *, is_known: bool, is_right: bool) -> bool:
-    """Whether a one-time password may be sent for a code; the work is the same either way.
+def of_second_factor(index: str, origin: str) -> Allowance:
+    """Wrong second factors of a code at one address, the patient's own too: somebody at home may know the code.
+
+    A stranger who has the code uses up nothing at an address of the patient's own.
+    """
+    return Allowance(f"CODE-FACTOR#{index}#{origin}", FAILURES_PER_CODE, MONTH_S)
+
+
+def take_message(
+    registry: Registry, index: str, address: str, means: str = "sms", *, is_known: bool, is_right: bool
+) -> bool:
+    """Whether a sign-in may go on by some means (`second_factors.Means`), for a message to be sent or without; the
+    work is the same either way.
 
     An address of the patient's own has messages of its own: a stranger who knows the code cannot use them up.
     """
     window = int(time.time()) // MESSAGES_WINDOW_S
-    key = f"CODE-MESSAGES#{index}#{origin_digest(address) if is_known else ''}"
-    return registry.count_attempt(key, window, MESSAGES_WINDOW_S, by=int(is_right)) <= MESSAGES_PER_CODE and is_right
+    kind, most = ("MESSAGES", MESSAGES_PER_CODE) if means == "sms" else (f"SIGN-INS-{means}", SIGN_INS_PER_CODE)
+    key = f"CODE-{kind}#{index}#{origin_digest(address) if is_known else ''}"
+    return registry.count_attempt(key, window, MESSAGES_WINDOW_S, by=int(is_right)) <= most and is_right
 
 
 def digest(text: str) -> str:

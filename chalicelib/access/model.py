@@ -21,7 +21,11 @@ class Permission(Enum):
     PRESENT_CODES = "present-codes"
     """As a professional whom a patient gave the code."""
     MANAGE_GRANTS = "manage-grants"
-    """As the patient: who may see the exams."""
+    """As the patient, or for the patient: who may see the exams."""
+    DECIDE_FOR_ONESELF = "decide-for-oneself"
+    """As the patient alone: whom a mandate was given, whether other hospitals are opposed."""
+    MANAGE_SECOND_FACTORS = "manage-second-factors"
+    """Of one's own sign-in with a code."""
     READ_AUDIT = "read-audit"
     OPERATE = "operate"
     """Region-wide administration: registry, queues, rejected instances; no images."""
@@ -49,6 +53,8 @@ class Role(Enum):
     GATEWAY = "gateway"
     DESK = "desk"
     PATIENT = "patient"
+    PROXY = "proxy"
+    """Whoever acts for a patient (docs/adr/0035)."""
     GUEST = "guest"
     """Whoever opened the link of a share."""
     PRIVACY_OFFICER = "privacy-officer"
@@ -84,18 +90,29 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.DECLARE_CARE,
         }
     ),
-    Role.PATIENT: frozenset({Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE}),
+    Role.PATIENT: frozenset(
+        {
+            Permission.READ_IMAGES,
+            Permission.MANAGE_GRANTS,
+            Permission.SHARE,
+            Permission.DECIDE_FOR_ONESELF,
+            Permission.MANAGE_SECOND_FACTORS,
+        }
+    ),
+    Role.PROXY: frozenset(
+        {Permission.READ_IMAGES, Permission.MANAGE_GRANTS, Permission.SHARE, Permission.MANAGE_SECOND_FACTORS}
+    ),
     Role.PRIVACY_OFFICER: frozenset({Permission.READ_AUDIT, Permission.REVIEW_BREAK_GLASS}),
 }
 
 
 SEES: dict[Role, frozenset[Kind]] = {
-    Role.RADIOLOGIST: frozenset({Kind.DELAYED}),
+    Role.RADIOLOGIST: frozenset({Kind.DELAYED, Kind.PRIVATE}),
     Role.GP: frozenset({Kind.DELAYED}),
     Role.PACS_MANAGER: frozenset({Kind.DELAYED}),
     Role.GATEWAY: frozenset({Kind.DELAYED}),
-    Role.PACS_MANAGER: frozenset({Kind.DELAYED}),
-    Role.PATIENT: frozenset({Kind.MASKED}),
+    Role.PATIENT: frozenset({Kind.MASKED, Kind.PRIVATE}),
+    Role.PROXY: frozenset({Kind.MASKED}),
 }
 """Marks that keep nothing back from a role; from roles that are not named all of them do (docs/adr/0027)."""
 

@@ -6,7 +6,6 @@ never leaves its keeper.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import time
@@ -15,6 +14,7 @@ from datetime import date
 from typing import Protocol
 
 from chalicelib.access.contacts import identifier
+from chalicelib.access.holders import Holder, end_sessions
 from chalicelib.access.passwords import hash_password
 from chalicelib.access.ports import Registry
 from chalicelib.archive.scope import PatientRef
@@ -49,7 +49,7 @@ class KeyedCode:
 
 @dataclass(frozen=True)
 class PatientCode:
-    """A patient's live code, as it is kept."""
+    """The live code of a patient, or of somebody who acts for the patient, as it is kept."""
 
     patient: PatientRef
     index: str
@@ -58,19 +58,26 @@ class PatientCode:
     handed_over_at: int
     """Seconds since the epoch; so is the next."""
     expires_at: int
+    proxy_id: str = ""
+    """Of the one who acts for the patient and holds the code; "" for the patient."""
+
+    @property
+    def holder(self) -> Holder:
+        """To whom it was handed over."""
+        return Holder(self.patient, self.proxy_id)
 
 
 class PatientCodes(Protocol):
-    """Live codes, at most one a patient. `errors.Unavailable` when the service does not answer."""
+    """Live codes, at most one a holder. `errors.Unavailable` when the service does not answer."""
 
     def of_index(self, index: str) -> PatientCode | None:
         """The code of an index, expired ones left out."""
 
-    def of_patient(self, patient: PatientRef) -> PatientCode | None:
-        """A patient's code, expired ones left out."""
+    def of_patient(self, patient: PatientRef, proxy_id: str = "") -> PatientCode | None:
+        """The code of a patient, or of one who acts for the patient; expired ones left out."""
 
     def put(self, code: PatientCode) -> None:
-        """Make it the patient's only code.
+        """Make it the holder's only code.
 
         Raises
         ------
@@ -78,8 +85,8 @@ class PatientCodes(Protocol):
             If somebody else changed the patient's code at the same time.
         """
 
-    def delete(self, patient: PatientRef) -> bool:
-        """Forget a patient's code; return whether there was one."""
+    def delete(self, patient: PatientRef, proxy_id: str = "") -> bool:
+        """Forget a holder's code; return whether there was one."""
 
 
 def generate_code() -> str:
@@ -141,23 +148,28 @@ def patient_of(hospital: str, patient_id: str, issuer: str) -> PatientRef:
     )
 
 
-def subject_of(patient: PatientRef) -> str:
-    """Subject of the patient's sessions."""
-    name = "\0".join((patient.hospital, patient.patient_id, patient.issuer))
-    return f"patient.{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+def prepare_code(
+    key: CodeKey, patient: PatientRef, birth_date: str, valid_days: int, *, proxy_id: str = "", ends_at: int = 0
+) -> tuple[str, PatientCode]:
+    """A new code as it is printed, and what is to be kept of it. Raises `errors.BadRequest` for a bad birth date.
 
-
-def prepare_code(key: CodeKey, patient: PatientRef, birth_date: str, valid_days: int) -> tuple[str, PatientCode]:
-    """A new code as it is printed, and what is to be kept of it. Raises `errors.BadRequest` for a bad birth date."""
+    Parameters
+    ----------
+    proxy_id, ends_at
+        Of the one who acts for the patient, and when that ends: the code is not good for longer.
+    """
     code = generate_code()
     keyed_code = keyed(key, read_code(code))
     now = int(time.time())
     verifier = hash_password(verifiable(keyed_code, read_birth_date(birth_date)))
-    return code, PatientCode(patient, keyed_code.index, verifier, now, now + valid_days * _DAY_S)
+    until = now + valid_days * _DAY_S
+    return code, PatientCode(
+        patient, keyed_code.index, verifier, now, min(until, ends_at) if ends_at else until, proxy_id
+    )
 
 
 def hand_over(registry: Registry, codes: PatientCodes, code: PatientCode) -> None:
-    """Make a prepared code the patient's only one; sessions opened with the one before end.
+    """Make a prepared code its holder's only one; sessions opened with the one before end.
 
     Raises
     ------
@@ -165,7 +177,7 @@ def hand_over(registry: Registry, codes: PatientCodes, code: PatientCode) -> Non
         If somebody else changed the patient's code at the same time.
     """
     codes.put(code)
-    end_sessions(registry, code.patient)
+    end_sessions(registry, code.holder)
 
 
 def revoke(registry: Registry, codes: PatientCodes, patient: PatientRef) -> None:
@@ -177,13 +189,6 @@ def revoke(registry: Registry, codes: PatientCodes, patient: PatientRef) -> None
         If the patient has none.
     """
     had_one = codes.delete(patient)
-    end_sessions(registry, patient)
+    end_sessions(registry, Holder(patient))
     if not had_one:
         raise NotFound("The patient has no code.")
-
-
-def end_sessions(registry: Registry, patient: PatientRef) -> None:
-    """End every session of a patient."""
-    subject = subject_of(patient)
-    for session_id in list(registry.sessions_of(subject)):
-        registry.end_session(subject, session_id)

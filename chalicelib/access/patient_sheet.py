@@ -6,6 +6,7 @@ The QR code leads to the portal with the code behind `#`, which browsers never s
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,17 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate, Paragraph, Spacer, Table, TableStyle
+from reportlab.platypus import BaseDocTemplate, Frame, KeepInFrame, PageTemplate, Paragraph, Spacer, Table, TableStyle
 
 INK, SOFT, LINE, PAPER = HexColor("#1f2a37"), HexColor("#52606d"), HexColor("#c5cdd6"), HexColor("#f1f4f7")
 _FONTS = Path(reportlab.__file__).parent / "fonts"
-_BODY = ParagraphStyle("body", fontName="Vera", fontSize=10.5, leading=15.5, textColor=INK)
-_SMALL = ParagraphStyle("small", parent=_BODY, fontSize=8.5, leading=12.5, textColor=SOFT)
-_TITLE = ParagraphStyle("title", parent=_BODY, fontName="VeraBd", fontSize=19, leading=26)
-_HEADING = ParagraphStyle("heading", parent=_BODY, fontName="VeraBd", fontSize=12, leading=17, spaceBefore=5 * mm)
-_CODE = ParagraphStyle("code", parent=_BODY, fontName="VeraBd", fontSize=27, leading=36, alignment=TA_CENTER)
-_CENTRED = ParagraphStyle("centred", parent=_BODY, alignment=TA_CENTER)
-_SMALL_CENTRED = ParagraphStyle("small-centred", parent=_SMALL, alignment=TA_CENTER)
+BODY = ParagraphStyle("body", fontName="Vera", fontSize=10.5, leading=15.5, textColor=INK)
+SMALL = ParagraphStyle("small", parent=BODY, fontSize=8.5, leading=12.5, textColor=SOFT)
+TITLE = ParagraphStyle("title", parent=BODY, fontName="VeraBd", fontSize=19, leading=26)
+HEADING = ParagraphStyle("heading", parent=BODY, fontName="VeraBd", fontSize=12, leading=17, spaceBefore=4 * mm)
+CODE = ParagraphStyle("code", parent=BODY, fontName="VeraBd", fontSize=27, leading=36, alignment=TA_CENTER)
+CENTRED = ParagraphStyle("centred", parent=BODY, alignment=TA_CENTER)
+SMALL_CENTRED = ParagraphStyle("small-centred", parent=SMALL, alignment=TA_CENTER)
 QR_SIZE = 46 * mm
 
 
@@ -48,6 +49,12 @@ class Sheet:
     handed_over_on: str
     """DD/MM/YYYY; so is the next."""
     valid_until: str
+    proxy_name: str = ""
+    """Of the one who acts for the patient and is handed the sheet; "" for the patient's own."""
+    relation: str = ""
+    """Value of `access.proxies.Relation`."""
+    ends_on: str = ""
+    """Last day on which that one acts for the patient."""
 
     @property
     def address(self) -> str:
@@ -57,15 +64,27 @@ class Sheet:
 
 def pdf(sheet: Sheet) -> bytes:
     """One page."""
+    subject = "Code personnel remis au représentant" if sheet.proxy_name else "Code personnel remis au patient"
+    return document(
+        "Votre code d'accès à vos images médicales" if not sheet.proxy_name else "Votre code d'accès par procuration",
+        subject,
+        sheet.hospital_name,
+        lambda width: [*_head(sheet), _code(sheet, width), *directions_of(sheet)],
+    )
+
+
+def document(title: str, subject: str, author: str, story: Callable[[float], list[Any]]) -> bytes:
+    """A page in French with embedded fonts; `story` makes its parts for a width."""
     for name in ("Vera", "VeraBd"):
         pdfmetrics.registerFont(TTFont(name, _FONTS / f"{name}.ttf"))
+    pdfmetrics.registerFontFamily("Vera", normal="Vera", bold="VeraBd", italic="Vera", boldItalic="VeraBd")
     output = io.BytesIO()
     document = BaseDocTemplate(
         output,
         pagesize=A4,
-        title="Votre code d'accès à vos images médicales",
-        author=sheet.hospital_name,
-        subject="Code personnel remis au patient",
+        title=title,
+        author=author,
+        subject=subject,
         lang="fr-FR",
         initialFontName="Vera",
         leftMargin=22 * mm,
@@ -75,7 +94,9 @@ def pdf(sheet: Sheet) -> bytes:
     )
     frame = Frame(document.leftMargin, document.bottomMargin, document.width, document.height, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate("sheet", [frame], onPage=_prefer_title))
-    document.build([*_head(sheet), _code(sheet, document.width), *_directions(sheet)])
+    # However long the names are, a sheet is one page: a second one would be left in the printer.
+    whole = KeepInFrame(document.width, document.height, story(document.width), mode="shrink")
+    document.build([whole])
     return output.getvalue()
 
 
@@ -84,26 +105,49 @@ def _prefer_title(canvas: Any, _: Any) -> None:
 
 
 def _head(sheet: Sheet) -> list[Any]:
-    name = [Paragraph(f"Remis à {escape(sheet.patient_name)}", _BODY)] if sheet.patient_name else []
     return [
-        Paragraph(escape(sheet.hospital_name), _SMALL),
-        Paragraph("Vos images médicales, sans film", _TITLE),
+        Paragraph(escape(sheet.hospital_name), SMALL),
+        Paragraph(
+            "Vos images médicales, sans film" if not sheet.proxy_name else "Ses images médicales, sans film", TITLE
+        ),
         Spacer(0, 2 * mm),
+        *(_handed_to_proxy(sheet) if sheet.proxy_name else _handed_to_patient(sheet)),
+        Spacer(0, 6 * mm),
+    ]
+
+
+def _handed_to_patient(sheet: Sheet) -> list[Any]:
+    name = [Paragraph(f"Remis à {escape(sheet.patient_name)}", BODY)] if sheet.patient_name else []
+    return [
         *name,
         Paragraph(
             f"Le {escape(sheet.handed_over_on)}. Ce code est valable jusqu'au {escape(sheet.valid_until)} "
             "et donne accès à tous vos examens archivés par cet établissement.",
-            _BODY,
+            BODY,
         ),
-        Spacer(0, 6 * mm),
+    ]
+
+
+def _handed_to_proxy(sheet: Sheet) -> list[Any]:
+    of_whom = f" de {escape(sheet.patient_name)}" if sheet.patient_name else " du patient que vous représentez"
+    end = f" Votre procuration prend fin le {escape(sheet.ends_on)}."
+    if sheet.relation == "parent":
+        end = f" Votre procuration prend fin d'elle-même le {escape(sheet.ends_on)}, au plus tard la veille des 18 ans."
+    return [
+        Paragraph(f"Remis à <b>{escape(sheet.proxy_name)}</b>, {RELATIONS[sheet.relation]}", BODY),
+        Paragraph(
+            f"Le {escape(sheet.handed_over_on)}. Ce code, à votre nom, est valable jusqu'au "
+            f"{escape(sheet.valid_until)} et donne accès aux examens{of_whom} archivés par cet établissement.{end}",
+            BODY,
+        ),
     ]
 
 
 def _code(sheet: Sheet, width: float) -> Table:
     text = [
-        Paragraph("Votre code personnel", _CENTRED),
-        Paragraph(escape(sheet.code), _CODE),
-        Paragraph("Il n'y a ni lettre I, ni L, ni O : un rond est un zéro, une barre est un un.", _SMALL_CENTRED),
+        Paragraph("Votre code personnel", CENTRED),
+        Paragraph(escape(sheet.code), CODE),
+        Paragraph("Il n'y a ni lettre I, ni L, ni O : un rond est un zéro, une barre est un un.", SMALL_CENTRED),
     ]
     table = Table([[text, _qr_code(sheet.address)]], [width - QR_SIZE - 8 * mm, QR_SIZE + 8 * mm])
     table.setStyle(
@@ -130,32 +174,51 @@ def _qr_code(address: str) -> Drawing:
     return drawing
 
 
-def _directions(sheet: Sheet) -> list[Any]:
+def directions_of(sheet: Sheet) -> list[Any]:
+    """What to do with the code."""
     address = escape(f"{sheet.portal_url}/patient")
+    return [part for each in _texts(sheet, address) for part in (Paragraph(each[0], HEADING), Paragraph(each[1], BODY))]
+
+
+def _texts(sheet: Sheet, address: str) -> list[tuple[str, str]]:
+    born = "la date de naissance <b>du patient</b>, pas la vôtre" if sheet.proxy_name else "votre date de naissance"
     return [
-        Paragraph("Voir vos images et vos comptes rendus", _HEADING),
-        Paragraph(
+        (
+            "Voir ses images et ses comptes rendus" if sheet.proxy_name else "Voir vos images et vos comptes rendus",
             f"1. Flashez le carré ci-dessus avec votre téléphone, ou tapez l'adresse : <b>{address}</b><br/>"
-            "2. Saisissez votre code et votre date de naissance.<br/>"
-            "3. Un SMS vous apporte un second code, à six chiffres, valable 5 minutes : recopiez-le.",
-            _BODY,
+            f"2. Saisissez ce code et {born}.<br/>"
+            "3. Recopiez le second code : celui du SMS, de votre application ou de votre liste imprimée.",
         ),
-        Paragraph("Les montrer à votre médecin", _HEADING),
-        Paragraph(
-            "Donnez-lui ce code et votre date de naissance. Depuis son propre compte, il aura accès à vos examens pour "
-            "une durée limitée. Un SMS vous le dira, et vous pourrez y mettre fin vous-même à tout moment.",
-            _BODY,
+        (
+            "Les montrer à un médecin" if sheet.proxy_name else "Les montrer à votre médecin",
+            f"Donnez-lui ce code et {born.split(',')[0]}. Depuis son propre compte, il aura accès aux examens pour une "
+            "durée limitée. Un SMS vous le dira, et vous pourrez y mettre fin vous-même à tout moment.",
         ),
-        Paragraph("Pas de téléphone portable, feuille perdue ?", _HEADING),
-        Paragraph(
-            "Adressez-vous à l'accueil de l'établissement, avec une pièce d'identité : vos images peuvent vous être "
-            "remises autrement, votre code remplacé, et tous les accès déjà donnés supprimés.",
-            _BODY,
+        *(_OF_PROXIES if sheet.proxy_name else ()),
+        (
+            "Pas de téléphone portable, feuille perdue ?",
+            "L'accueil de l'établissement, sur présentation d'une pièce d'identité, vous remet une liste de dix codes "
+            "à usage unique qui remplace le SMS, change ce code, supprime les accès déjà donnés, ou vous indique un "
+            "professionnel qui regardera les images avec vous.",
         ),
-        Paragraph("Gardez cette feuille comme une clé", _HEADING),
-        Paragraph(
+        (
+            "Gardez cette feuille comme une clé",
             "Ne la publiez pas et ne l'envoyez pas par message. Personne ne vous demandera votre code par téléphone, "
-            "par SMS ou par courriel. Sans le SMS reçu sur votre téléphone, ce code seul n'ouvre pas votre espace.",
-            _BODY,
+            "par SMS ou par courriel. Sans le second code, celui-ci seul n'ouvre rien.",
         ),
     ]
+
+
+_OF_PROXIES = (
+    (
+        "Vous agissez par procuration",
+        "Chaque consultation est notée à votre nom et le patient peut la voir. Certains examens peuvent lui être "
+        "réservés (article L1111-5 du code de la santé publique). Un enfant, une feuille : connectez-vous séparément "
+        "pour chacun.",
+    ),
+)
+RELATIONS = {
+    "parent": "titulaire de l'autorité parentale",
+    "guardian": "tuteur ou tutrice",
+    "trusted-person": "personne de confiance, par mandat",
+}

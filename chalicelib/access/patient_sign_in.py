@@ -1,7 +1,7 @@
-"""A patient signs in: code and birth date, then a one-time password sent to the registered number (docs/adr/0023).
+"""A patient, or who acts for one, signs in: code and birth date, then a one-time password (docs/adr/0023, 0035).
 
 The first step answers the same after the same work whether right or wrong; what differs is done elsewhere, by the
-function that sends the message.
+function that sends the message. How the second is taken is chosen with the first, whatever the holder has.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ from chalicelib.access.code_attempts import (
     Attempt,
     by_a_patient,
     of_code,
+    of_second_factor,
     origin_digest,
     take_message,
 )
+from chalicelib.access.holders import NOBODY, Holder
 from chalicelib.access.model import Role, Session, SessionOrigin
 from chalicelib.access.passwords import HASH_OF_NOBODY, verify_password
 from chalicelib.access.patient_codes import (
     CodeKey,
+    PatientCode,
     PatientCodes,
     keyed,
     read_birth_date,
     read_code,
-    subject_of,
     verifiable,
 )
 from chalicelib.access.ports import Registry, SessionSigner
+from chalicelib.access.proxies import Proxies, Proxy
+from chalicelib.access.second_factors import Means, SecondFactors, Use, check_printed, check_totp
 from chalicelib.access.sessions import Identity, issue_session
 from chalicelib.archive.scope import Scope
 from chalicelib.errors import NotAuthenticated
@@ -58,6 +62,7 @@ class Challenge:
     """Seconds since the epoch."""
     one_time_password: str = ""
     """Its keyed digest, "" until one was sent."""
+    means: Means = Means.SMS
 
 
 class Challenges(Protocol):
@@ -92,9 +97,11 @@ class PatientAccess:
     challenges: Challenges
     key: CodeKey
     messenger: PatientMessenger
+    proxies: Proxies
+    factors: SecondFactors
 
 
-def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: str) -> str:
+def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: str, means: Means = Means.SMS) -> str:
     """Take the first step; return the id of a challenge, whether right or wrong.
 
     Raises
@@ -113,10 +120,15 @@ def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: st
     matches = verify_password(found.verifier if found else HASH_OF_NOBODY, verifiable(keyed_code, birth_date))
     is_right = found is not None and matches
     attempt.settle(succeeded=is_right)
-    may_be_sent = take_message(access.registry, keyed_code.index, address, is_known=is_known, is_right=is_right)
+    may_go_on = take_message(
+        access.registry, keyed_code.index, address, means.value, is_known=is_known, is_right=is_right
+    )
     challenge_id = secrets.token_urlsafe(24)
-    access.challenges.put(Challenge(challenge_id, keyed_code.index, may_be_sent, int(time.time()) + CHALLENGE_S))
-    access.messenger.one_time_password(challenge_id)
+    expires_at = int(time.time()) + CHALLENGE_S
+    access.challenges.put(Challenge(challenge_id, keyed_code.index, may_go_on, expires_at, means=means))
+    # What is done follows from what was asked for, never from what the holder has.
+    if means is Means.SMS:
+        access.messenger.one_time_password(challenge_id)
     return challenge_id
 
 
@@ -150,26 +162,63 @@ def finish_sign_in(
     caller = Attempt(access.registry, [Allowance(f"CODE-ADDRESS#{origin}", FAILURES_PER_ADDRESS, QUARTER_S)])
     caller.count()
     challenge = access.challenges.take_try(challenge_id, TRIES)
-    offered = _digest(access.key, challenge_id, one_time_password)
     if challenge is None:
         raise NotAuthenticated(WRONG)
-    # From here on the work is the same, whether the first step was right or not.
+    code, proxy = _proven(access, challenge, one_time_password, origin)
+    caller.settle(succeeded=True)
+    token, session = issue_session(
+        access.registry,
+        signer,
+        identity_of(code, proxy),
+        issuer=issuer,
+        lifetime_s=min(lifetime_s, proxy.ends_at - int(time.time())) if proxy else lifetime_s,
+        origin=SessionOrigin("code", address),
+    )
+    if access.codes.of_index(challenge.index) is None:
+        # It was revoked meanwhile: whoever did that ended the sessions that there were.
+        access.registry.end_session(session.subject, session.session_id)
+        raise NotAuthenticated(WRONG)
+    return token, session
+
+
+def identity_of(code: PatientCode, proxy: Proxy | None) -> Identity:
+    """On whose behalf a session acts that a code opens."""
+    scope = Scope(patients=(code.patient,))
+    if proxy:
+        return Identity(code.holder.subject, proxy.name, Role.PROXY, "", scope)
+    return Identity(code.holder.subject, "Patient", Role.PATIENT, "", scope)
+
+
+def _proven(access: PatientAccess, challenge: Challenge, offered: str, origin: str) -> tuple[PatientCode, Proxy | None]:
+    """The code of a challenge that a right password was offered for, and the proxy who holds it; uses both up.
+
+    The work is the same until it is found to be right, whether the first step was or not.
+    """
     name = _caller(challenge.index)
     is_known = access.registry.knows_address(name, origin)
-    of_this_code = Attempt(access.registry, [of_code(challenge.index, is_known=is_known)])
+    limits = [of_code(challenge.index, is_known=is_known), of_second_factor(challenge.index, origin)]
+    of_this_code = Attempt(access.registry, limits)
     of_this_code.count()
     code = access.codes.of_index(challenge.index)
-    is_right = hmac.compare_digest(offered, challenge.one_time_password)
-    is_live = challenge.is_right and challenge.expires_at > time.time()
-    if code is None or not is_right or not is_live or not access.challenges.close(challenge_id):
+    holder = code.holder if code else NOBODY
+    proxy = access.proxies.of_holder(holder)
+    use = _checked(access, challenge, holder, offered)
+    is_live = challenge.is_right and challenge.expires_at > time.time() and (not holder.proxy_id or proxy is not None)
+    if code is None or use is None or not is_live or not access.challenges.close(challenge.challenge_id) or not use():
         raise NotAuthenticated(WRONG)
-    caller.settle(succeeded=True)
     of_this_code.settle(succeeded=True)
     access.registry.remember_address(name, origin)
-    identity = Identity(subject_of(code.patient), "Patient", Role.PATIENT, "", Scope(patients=(code.patient,)))
-    return issue_session(
-        access.registry, signer, identity, issuer=issuer, lifetime_s=lifetime_s, origin=SessionOrigin("code", address)
-    )
+    return code, proxy
+
+
+def _checked(access: PatientAccess, challenge: Challenge, holder: Holder, offered: str) -> Use | None:
+    """What uses up a right password, None for a wrong one."""
+    if challenge.means is Means.TOTP:
+        return check_totp(access.key, access.factors, holder, offered)
+    if challenge.means is Means.PRINTED:
+        return check_printed(access.key, access.factors, holder, offered)
+    is_right = hmac.compare_digest(_digest(access.key, challenge.challenge_id, offered), challenge.one_time_password)
+    return (lambda: True) if is_right else None
 
 
 def _caller(index: str) -> str:

@@ -102,6 +102,8 @@ class Wanted:
     """0: the default."""
     maximum_uses: int = 0
     passcode: str = ""
+    ends_before: int = 0
+    """Seconds since the epoch, when the maker's own right ends; 0: it does not."""
 
 
 class Shares(Protocol):

@@ -59,7 +59,7 @@ def make_share(
     if not session.may(Permission.SHARE):
         raise NotAllowed("Your role does not permit this.")
     # What waits for an announcement goes from one professional to another, never where the patient may see it.
-    delayed = session.role is not Role.PATIENT and wanted.kind is not Kind.LINK
+    delayed = session.role not in (Role.PATIENT, Role.PROXY) and wanted.kind is not Kind.LINK
     granted = (_granted(reader, session.scope, study) for study in wanted.studies)
     grants = tuple(dict.fromkeys(replace(grant, delayed=delayed) for grant in granted))
     if sum(len(g.study_instance_uid) + sum(map(len, g.series)) + 40 for g in grants) > MAXIMUM_GRANT_CHARACTERS:
@@ -67,6 +67,7 @@ def make_share(
     recipient = _recipient(registry, session, wanted)
     secret = secrets.token_urlsafe(SECRET_BYTES) if wanted.kind is Kind.LINK else ""
     now = int(time.time())
+    ends_at = now + min(wanted.days or days[0], days[1]) * 86400
     share = Share(
         share_id=secrets.token_urlsafe(12),
         maker=session.subject,
@@ -78,7 +79,7 @@ def make_share(
         label=wanted.label.strip(),
         message=wanted.message.strip(),
         created_at=now,
-        ends_at=now + min(wanted.days or days[0], days[1]) * 86400,
+        ends_at=min(ends_at, wanted.ends_before) if wanted.ends_before else ends_at,
         maximum_uses=wanted.maximum_uses,
         secret_digest=_digest(secret) if secret else "",
         passcode_hash=hash_password(wanted.passcode) if wanted.passcode else "",

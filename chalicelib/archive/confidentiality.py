@@ -1,6 +1,6 @@
-"""Marks that keep documents back: until they are announced to the patient, or from others than the author's hospital.
+"""Marks that keep documents back: until they are announced, from others than the author's hospital, from proxies.
 
-The two are the DMP's confidentiality codes INVISIBLE_PATIENT and MASQUE_PS (1.2.250.1.213.1.1.4.13); docs/adr/0027.
+Two are the DMP's confidentiality codes INVISIBLE_PATIENT and MASQUE_PS (1.2.250.1.213.1.1.4.13); docs/adr/0027.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class Kind(Enum):
     """From the patient, and whoever sees by the patient's links, before it was announced (INVISIBLE_PATIENT)."""
     MASKED = "masked"
     """From professionals of other places than the hospital that it comes from, and from every share (MASQUE_PS)."""
+    PRIVATE = "private"
+    """From those who act for the patient, and all to whom they could give it: a minor's right to secrecy (CSP art.
+    L1111-5, docs/adr/0035)."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 |---|---|---|
 | code, found without knowing the patient | `PATIENT-CODE#{index}` | `CODE` |
 | the patient's live code | `H#{hospital}#P#{patient id}` | `PATIENT-CODE#{issuer}` |
+| that of one who acts for the patient | `H#{hospital}#P#{patient id}` | `PROXY-CODE#{proxy id}` |
 | challenge | `CHALLENGE#{id}` | `CHALLENGE` |
 
 Both items of a code are written in one transaction; DynamoDB removes what has expired, readers leave it out before.
@@ -14,8 +15,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from chalicelib.access.holders import Holder
 from chalicelib.access.patient_codes import PatientCode
 from chalicelib.access.patient_sign_in import Challenge
+from chalicelib.access.second_factors import Means
 from chalicelib.archive.scope import PatientRef
 from chalicelib.aws.dynamodb_items import Value, from_item, to_item
 from chalicelib.aws.dynamodb_requests import ConditionFailed, TransactionCancelled, call
@@ -33,13 +36,13 @@ class DynamoDBPatientCodes:
         """The code of an index."""
         return _code(get(self._dynamodb, self._table, f"PATIENT-CODE#{index}", "CODE"))
 
-    def of_patient(self, patient: PatientRef) -> PatientCode | None:
-        """A patient's code."""
-        return _code(self._pointer(patient))
+    def of_patient(self, patient: PatientRef, proxy_id: str = "") -> PatientCode | None:
+        """The code of a patient, or of one who acts for the patient."""
+        return _code(self._pointer(Holder(patient, proxy_id)))
 
     def put(self, code: PatientCode) -> None:
-        """Make it the patient's only code."""
-        before = self._pointer(code.patient)
+        """Make it the holder's only code."""
+        before = self._pointer(code.holder)
         values: dict[str, Value] = {
             "hospital": code.patient.hospital,
             "patient_id": code.patient.patient_id,
@@ -48,9 +51,10 @@ class DynamoDBPatientCodes:
             "verifier": code.verifier,
             "handed_over_at": code.handed_over_at,
             "expires_at": code.expires_at,
+            "proxy_id": code.proxy_id,
         }
         by_index = to_item({"pk": f"PATIENT-CODE#{code.index}", "sk": "CODE", **values})
-        pointer = to_item({**_pointer_key(code.patient), **values})
+        pointer = to_item({**_pointer_key(code.holder), **values})
         condition = {"ConditionExpression": "attribute_not_exists(pk)"}
         unchanged = _is_index(before["code_index"]) if before else condition
         writes: list[dict[str, Any]] = [
@@ -61,12 +65,13 @@ class DynamoDBPatientCodes:
             writes.append({"Delete": self._by_index(before["code_index"])})
         self._write(writes)
 
-    def delete(self, patient: PatientRef) -> bool:
-        """Forget a patient's code."""
-        before = self._pointer(patient)
+    def delete(self, patient: PatientRef, proxy_id: str = "") -> bool:
+        """Forget a holder's code."""
+        holder = Holder(patient, proxy_id)
+        before = self._pointer(holder)
         if before is None:
             return False
-        pointer = {"TableName": self._table, "Key": to_item(_pointer_key(patient)), **_is_index(before["code_index"])}
+        pointer = {"TableName": self._table, "Key": to_item(_pointer_key(holder)), **_is_index(before["code_index"])}
         self._write([{"Delete": pointer}, {"Delete": self._by_index(before["code_index"])}])
         return bool(before["expires_at"] > time.time())
 
@@ -76,8 +81,8 @@ class DynamoDBPatientCodes:
         except TransactionCancelled as error:
             raise Conflict("The patient's code was changed by somebody else meanwhile.") from error
 
-    def _pointer(self, patient: PatientRef) -> dict[str, Any] | None:
-        key = _pointer_key(patient)
+    def _pointer(self, holder: Holder) -> dict[str, Any] | None:
+        key = _pointer_key(holder)
         return get(self._dynamodb, self._table, key["pk"], key["sk"])
 
     def _by_index(self, index: str) -> dict[str, Any]:
@@ -100,6 +105,7 @@ class DynamoDBChallenges:
             "one_time_password": challenge.one_time_password,
             "tries": 0,
             "expires_at": challenge.expires_at,
+            "means": challenge.means.value,
         }
         call(self._dynamodb.put_item, TableName=self._table, Item=to_item(item))
 
@@ -141,7 +147,12 @@ class DynamoDBChallenges:
             return None
         found = from_item(answer["Attributes"])
         return Challenge(
-            challenge_id, found["code_index"], found["is_right"], found["expires_at"], found["one_time_password"]
+            challenge_id,
+            found["code_index"],
+            found["is_right"],
+            found["expires_at"],
+            found["one_time_password"],
+            Means(found.get("means", "sms")),
         )
 
 
@@ -151,8 +162,14 @@ def get(dynamodb: Any, table: str, pk: str, sk: str) -> dict[str, Any] | None:
     return from_item(answer["Item"]) if "Item" in answer else None
 
 
-def _pointer_key(patient: PatientRef) -> dict[str, str]:
-    return {"pk": f"H#{patient.hospital}#P#{patient.patient_id}", "sk": f"PATIENT-CODE#{patient.issuer}"}
+def _pointer_key(holder: Holder) -> dict[str, str]:
+    sk = f"PROXY-CODE#{holder.proxy_id}" if holder.proxy_id else f"PATIENT-CODE#{holder.patient.issuer}"
+    return {"pk": partition_of(holder.patient), "sk": sk}
+
+
+def partition_of(patient: PatientRef) -> str:
+    """Where what belongs to a patient lies; patients of one id and several issuers share it."""
+    return f"H#{patient.hospital}#P#{patient.patient_id}"
 
 
 def _challenge_key(challenge_id: str) -> dict[str, Value]:
@@ -171,5 +188,10 @@ def _code(values: dict[str, Any] | None) -> PatientCode | None:
         return None
     patient = PatientRef(values["hospital"], values["patient_id"], values["issuer"])
     return PatientCode(
-        patient, values["code_index"], values["verifier"], values["handed_over_at"], values["expires_at"]
+        patient,
+        values["code_index"],
+        values["verifier"],
+        values["handed_over_at"],
+        values["expires_at"],
+        values.get("proxy_id", ""),
     )

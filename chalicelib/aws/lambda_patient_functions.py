@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.access.access_grants import AccessGrant
+from chalicelib.access.holders import Holder
 from chalicelib.errors import Unavailable
 
 
@@ -26,7 +27,13 @@ class LambdaPatientMessenger:
 
     def access_given(self, grant: AccessGrant, until: date) -> None:
         """Tell a patient that a professional obtained access."""
-        self._hand_over({**_about(grant), "until": until.isoformat()})
+        self._hand_over({**_about(grant), "until": until.isoformat(), "proxy_id": grant.reference})
+
+    def application_added(self, holder: Holder) -> None:
+        """Tell a holder that an application was added to sign in with."""
+        patient = holder.patient
+        names = {"hospital": patient.hospital, "patient_id": patient.patient_id, "issuer": patient.issuer}
+        self._hand_over({**names, "proxy_id": holder.proxy_id, "factor": "totp"})
 
     def emergency_access(self, grant: AccessGrant, on: date) -> None:
         """Tell a patient that a professional saw exams in an emergency."""
@@ -57,7 +64,7 @@ class LambdaPatientSheet:
         self._function_name = function_name
 
     def draw(self, sheet: dict[str, str]) -> bytes:
-        """A PDF; `sheet` holds the fields of `access.patient_sheet.Sheet`.
+        """A PDF; `sheet` holds the fields of `access.patient_sheet.Sheet`, or of `access.printed_codes_sheet.Sheet`.
 
         Raises
         ------

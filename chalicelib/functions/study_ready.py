@@ -196,9 +196,12 @@ def _announce(parts: Parts, study: StudyRecord, now: datetime) -> str:
 
 
 def _is_kept_back(parts: Parts, study: StudyRecord) -> bool:
-    """Whether the patient sees nothing of the study yet; it is looked at again when that is lifted (docs/adr/0027)."""
+    """Whether nobody may be told of the study; it is looked at again when that is lifted (docs/adr/0027).
+
+    The number may be a parent's: of what is secret to parents it is told nothing either (docs/adr/0035).
+    """
     marks = parts.reader.live_marks(study.hospital, [study.study_instance_uid]).get(study.study_instance_uid, ())
-    return any(mark.kind is Kind.DELAYED and mark.target.is_study for mark in marks)
+    return any(mark.kind in (Kind.DELAYED, Kind.PRIVATE) and mark.target.is_study for mark in marks)
 
 
 def _may_be_announced(parts: Parts, study: StudyRecord) -> bool:

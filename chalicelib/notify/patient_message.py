@@ -31,6 +31,18 @@ def access_given_text(professional: str, until: date, public_url: str) -> str:
     return text + ending if septets(text + folded(ending)) <= SEGMENT_SEPTETS else text
 
 
+def application_added_text() -> str:
+    """Somebody added an authenticator application to a patient's or representative's way to sign in.
+
+    >>> septets(application_added_text()) <= SEGMENT_SEPTETS
+    True
+    """
+    return (
+        "Sans Film : une application a été ajoutée pour vous connecter. Si ce n'est pas vous, prévenez l'accueil de "
+        "votre établissement de santé."
+    )
+
+
 def _name(professional: str) -> str:
     name = "".join(character for character in folded(professional) if character in BASIC and character != "\n")
     return name[:NAME_CHARACTERS].strip() or "Un professionnel"

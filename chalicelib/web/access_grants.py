@@ -5,9 +5,10 @@ from __future__ import annotations
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
-from chalicelib.access.access_grants import AccessGrant, Presented, end_grant, present_code
+from chalicelib.access.access_grants import AccessGrant, Presented, end_grant, present_code, shorten_grant
 from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
+from chalicelib.access.proxies import today_in_paris
 from chalicelib.archive.scope import PatientRef
 from chalicelib.errors import NotAllowed, NotFound, TooManyAttempts, Unavailable
 from chalicelib.web.authorizer import sessions_authorizer
@@ -69,6 +70,19 @@ def list_access_grants() -> Response:
         raise NotAllowed("Your role does not permit this.")
     found.sort(key=lambda grant: grant.granted_at, reverse=True)
     return respond_json({"access_grants": [_shown(grant) for grant in found]}, 200, NOT_STORED)
+
+
+@routes.route("/api/access-grants/{grant}", methods=["PUT"], authorizer=sessions_authorizer)
+@handles_errors
+def change_access_grant(grant: str) -> Response:
+    """A patient has an access end earlier."""
+    request = routes.current_request
+    session, patient = _patient_of(request)
+    until = json_body(request, "AccessGrantChange")["until"]
+    changed = shorten_grant(wiring.access_grants(), patient, path_value(grant), until, today_in_paris())
+    detail = {"professional": changed.professional, "until": shown_time(changed.expires_at)}
+    record_about_patient(request, session, Action.GRANT_CHANGED, patient, **detail)
+    return respond_json(_shown(changed), 200, NOT_STORED)
 
 
 @routes.route("/api/access-grants/{grant}", methods=["DELETE"], authorizer=sessions_authorizer)

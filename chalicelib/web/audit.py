@@ -17,7 +17,7 @@ from chalicelib.access.audit_fhir import to_bundle
 from chalicelib.access.audit_receipt import receipt
 from chalicelib.access.audit_search import DAY_MS, LONGEST_PERIOD_DAYS, AuditQuery, key_of, to_csv
 from chalicelib.access.model import Permission, Role, Session
-from chalicelib.archive.confidentiality import Mark
+from chalicelib.archive.confidentiality import Kind, Mark
 from chalicelib.archive.scope import PatientRef
 from chalicelib.web.audit_answers import events_answer
 from chalicelib.web.authorizer import sessions_authorizer
@@ -129,6 +129,9 @@ def _announced(session: Session, events: list[AuditEvent]) -> list[AuditEvent]:
         kept |= {(hospital, uid): [mark for mark in marks if mark.kind not in sees] for uid, marks in live.items()}
 
     def is_told(event: AuditEvent) -> bool:
+        # That something was secret is not told to those from whom it was, even once it is no more.
+        if event.detail.get("kind") == Kind.PRIVATE.value and Kind.PRIVATE not in sees:
+            return False
         marks = kept.get((event.hospital, event.study_instance_uid), [])
         return not any(mark.target.is_study or event.detail.get("mark") == mark.mark_id for mark in marks)
 

@@ -165,7 +165,7 @@ def record_opposition(patient: str) -> Response:
 @handles_errors
 def read_my_opposition() -> Response:
     """Whether the signed-in patient opposes."""
-    session = current_session(routes.current_request, Permission.MANAGE_GRANTS)
+    session = current_session(routes.current_request, Permission.DECIDE_FOR_ONESELF)
     return _answer(wiring_care.care_relations().opposition(_only_patient(session)))
 
 
@@ -174,7 +174,7 @@ def read_my_opposition() -> Response:
 def record_my_opposition() -> Response:
     """The signed-in patient opposes, or does no more."""
     request = routes.current_request
-    session = current_session(request, Permission.MANAGE_GRANTS)
+    session = current_session(request, Permission.DECIDE_FOR_ONESELF)
     return _change(request, session, _only_patient(session))
 
 

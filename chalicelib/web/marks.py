@@ -58,7 +58,7 @@ def lift_mark(study: str, mark: str) -> Response:
     # Recorded first: nothing is shown of which nobody could say who showed it.
     _record(request, session, Action.MARK_LIFTED, found, marking.live_mark(marks, found, mark_id))
     lifted = marking.lift_mark(marks, session, found, mark_id)
-    if lifted.kind is Kind.DELAYED and lifted.target.is_study:
+    if lifted.kind in (Kind.DELAYED, Kind.PRIVATE) and lifted.target.is_study:
         _announce(found)
     return respond_json(_shown(lifted), 200, NOT_STORED)
 

@@ -15,7 +15,7 @@ from chalicelib.archive.model import RenderedBody, StudyRecord
 from chalicelib.archive.ports import Renderer
 from chalicelib.billing import facts
 
-KIND_OF_ROLE = {Role.PATIENT: "patient", Role.GUEST: "share", Role.GATEWAY: "API"}
+KIND_OF_ROLE = {Role.PATIENT: "patient", Role.PROXY: "patient", Role.GUEST: "share", Role.GATEWAY: "API"}
 CONVERTED = "metered_transcodes"
 """In a request's context: how many conversions its answer took."""
 CONVERSIONS = ("transcode", "transcode_frames")

@@ -17,6 +17,7 @@ from chalicelib.web import (
     openapi_disputes,
     openapi_marks,
     openapi_patients,
+    openapi_proxies,
     openapi_registry,
     openapi_sharing,
 )
@@ -111,6 +112,7 @@ def _paths() -> dict[str, Any]:
         **openapi_cost.paths(),
         **openapi_disputes.paths(),
         **openapi_patients.paths(),
+        **openapi_proxies.paths(),
         **openapi_sharing.paths(),
         **openapi_marks.paths(),
         **openapi_care.paths(),

@@ -73,7 +73,7 @@ def _sign_in() -> dict[str, Any]:
                 "beginPatientSignIn",
                 "Ask for a one-time password; the answer is the same whether code and birth date are right or not",
                 "Challenge",
-                body="PatientCredentials",
+                body="PatientSignIn",
                 problems=(400, 429, 503),
                 is_public=True,
                 status=202,
@@ -100,6 +100,13 @@ def _grants() -> dict[str, Any]:
         },
         "/api/access-grants/{grant}": {
             "parameters": [path_parameter("grant", "Id of the access")],
+            "put": operation(
+                "shortenAccessGrant",
+                "Have an access that the signed-in patient gave end earlier",
+                "AccessGrant",
+                body="AccessGrantChange",
+                problems=(400, 401, 403, 404, 409, 503),
+            ),
             "delete": operation(
                 "endAccessGrant",
                 "End an access that the signed-in patient gave",

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_patients
 from chalicelib.access.access_grants import end_grants
 from chalicelib.access.audit import Action
+from chalicelib.access.holders import Holder
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.patient_codes import PatientCode, hand_over, patient_of, prepare_code, revoke
 from chalicelib.archive.scope import PatientRef
@@ -39,7 +40,7 @@ def create_patient_code() -> Response:
         {
             "code": code,
             "patient_name": body.get("patient_name", ""),
-            "hospital_name": _hospital_name(session),
+            "hospital_name": hospital_name(session),
             "portal_url": settings.public_url,
             "handed_over_on": day_in_paris(kept.handed_over_at).strftime("%d/%m/%Y"),
             "valid_until": day_in_paris(kept.expires_at).strftime("%d/%m/%Y"),
@@ -72,12 +73,13 @@ def read_patient_code(patient: str) -> Response:
 @routes.route("/api/patient-codes/{patient}", methods=["DELETE"], authorizer=sessions_authorizer)
 @handles_errors
 def delete_patient_code(patient: str) -> Response:
-    """Revoke a patient's code: its sessions and every access that was given with it end."""
+    """Revoke a patient's code: its sessions, second factors and every access that was given with it end."""
     request = routes.current_request
     session = _desk(request)
     named = patient_of(session.hospital, path_value(patient), query_value(request, "issuer"))
     # First, and whether or not there is a code: one that has expired leaves accesses behind.
     end_grants(wiring.access_grants(), named)
+    wiring_patients.second_factors().forget(Holder(named))
     revoke(wiring.registry(), wiring.patient_codes(), named)
     record_about_patient(request, session, Action.CODE_REVOKED, named)
     return respond(b"", "application/json", 204, NOT_STORED)
@@ -87,7 +89,8 @@ def _desk(request: Request) -> Session:
     return current_session(request, Permission.HAND_OVER_CODES)
 
 
-def _hospital_name(session: Session) -> str:
+def hospital_name(session: Session) -> str:
+    """Name of the hospital that a session acts for."""
     hospital = wiring.registry().hospital(session.hospital)
     return hospital.name if hospital else session.hospital
 

@@ -6,8 +6,9 @@ import time
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_patients
 from chalicelib.access.patient_sign_in import CHALLENGE_S, begin_sign_in, finish_sign_in
+from chalicelib.access.second_factors import Means
 from chalicelib.errors import NotAuthenticated, TooManyAttempts
 from chalicelib.web.http import client_address, handles_errors, respond_json
 from chalicelib.web.patient_auditing import record_patient_sign_in, record_refused_code
@@ -20,11 +21,15 @@ routes = Blueprint(__name__)
 @routes.route("/api/patient-session", methods=["POST"])
 @handles_errors
 def begin_patient_session() -> Response:
-    """First step: the same answer after the same work, whether code and birth date belong together or not."""
+    """First step: the same answer after the same work, whether code and birth date belong together or not.
+
+    How the second is going to be taken is the caller's choice; whether the holder has it shows nowhere.
+    """
     request = routes.current_request
-    body = json_body(request, "PatientCredentials")
+    body = json_body(request, "PatientSignIn")
     try:
-        challenge = begin_sign_in(wiring.patient_access(), body["code"], body["birth_date"], client_address(request))
+        access, means = wiring_patients.patient_access(), Means(body.get("means", Means.SMS.value))
+        challenge = begin_sign_in(access, body["code"], body["birth_date"], client_address(request), means)
     except TooManyAttempts as error:
         record_refused_code(request, error)
         raise
@@ -34,13 +39,13 @@ def begin_patient_session() -> Response:
 @routes.route("/api/patient-session/one-time-password", methods=["POST"])
 @handles_errors
 def create_patient_session() -> Response:
-    """Second step: the one-time password that came by SMS opens a session."""
+    """Second step: the one-time password of an SMS, an application or a printed list opens a session."""
     request = routes.current_request
     body = json_body(request, "OneTimePassword")
     settings = wiring.settings()
     try:
         token, session = finish_sign_in(
-            wiring.patient_access(),
+            wiring_patients.patient_access(),
             wiring.session_signer(),
             body["challenge"],
             body["one_time_password"],

@@ -22,6 +22,7 @@ from chalicelib.web.schemas_cost import COST_SCHEMAS
 from chalicelib.web.schemas_disputes import DISPUTE_SCHEMAS
 from chalicelib.web.schemas_marks import MARK_SCHEMAS
 from chalicelib.web.schemas_patients import PATIENT_SCHEMAS
+from chalicelib.web.schemas_proxies import PROXY_SCHEMAS
 from chalicelib.web.schemas_sharing import SHARING_SCHEMAS
 
 MAX_BODY_BYTES = 16_384
@@ -227,6 +228,7 @@ SCHEMAS: dict[str, Schema] = {
     **COST_SCHEMAS,
     **DISPUTE_SCHEMAS,
     **PATIENT_SCHEMAS,
+    **PROXY_SCHEMAS,
     **SHARING_SCHEMAS,
     **MARK_SCHEMAS,
     **CARE_SCHEMAS,

@@ -7,9 +7,9 @@ from chalicelib.web.schemas_sharing import UID
 
 KIND: Schema = {
     "type": "string",
-    "enum": ["delayed", "masked"],
+    "enum": ["delayed", "masked", "private"],
     "description": "delayed: from the patient until it was announced (INVISIBLE_PATIENT); masked: from professionals "
-    "of other places and from every share (MASQUE_PS)",
+    "of other places and from every share (MASQUE_PS); private: from those who act for the patient (L1111-5)",
 }
 ANNOUNCER: Schema = {"type": "string", "maxLength": 100, "description": "Who is going to tell the patient"}
 MARK = object_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.access.second_factors import Means
 from chalicelib.web.schema_parts import STRING, TIME, Schema, list_of, object_of
 
 CODE: Schema = {
@@ -61,13 +62,30 @@ PATIENT_SCHEMAS: dict[str, Schema] = {
         frozenset({"handed_over_at", "expires_at"}),
     ),
     "PatientCredentials": object_of({"code": CODE, "birth_date": BIRTH_DATE}),
+    "PatientSignIn": object_of(
+        {
+            "code": CODE,
+            "birth_date": BIRTH_DATE,
+            "means": {
+                "type": "string",
+                "enum": [means.value for means in Means],
+                "description": "How the second factor is going to be shown; by default an SMS is sent",
+            },
+        },
+        frozenset({"means"}),
+    ),
     "Challenge": object_of({"challenge": STRING, "expires_in_s": {"type": "integer"}}),
     "OneTimePassword": object_of(
         {
             "challenge": {"type": "string", "pattern": "^[A-Za-z0-9_-]{32}$"},
-            "one_time_password": {"type": "string", "pattern": "^[0-9]{6}$"},
+            "one_time_password": {
+                "type": "string",
+                "pattern": "^([0-9]{6}|[0-9A-Za-z]{4}[ -]?[0-9A-Za-z]{4})$",
+                "description": "Six digits of an SMS or application, or a code of a printed list",
+            },
         }
     ),
     "AccessGrant": GRANT,
+    "AccessGrantChange": object_of({"until": {**BIRTH_DATE, "description": "Its last day, in Paris"}}),
     "AccessGrants": list_of("access_grants", GRANT),
 }

@@ -30,6 +30,7 @@ from chalicelib.web.http import (
     respond_json,
 )
 from chalicelib.web.metering import meter_share
+from chalicelib.web.proxies import proxy_of
 from chalicelib.web.schemas import json_body
 from chalicelib.web.sessions import NOT_STORED, session_cookie, shown_session
 from chalicelib.web.share_auditing import record_refused_share, record_share
@@ -55,11 +56,13 @@ def make_share() -> Response:
         SharedStudy(one.get("hospital", ""), one["study_instance_uid"], tuple(one.get("series", ())), *flags)
         for one in body["studies"]
     ]
-    more = {
+    more: dict[str, Any] = {
         name: body[name]
         for name in ("recipient", "label", "message", "days", "maximum_uses", "passcode")
         if name in body
     }
+    if proxy := proxy_of(session):
+        more["ends_before"] = proxy.ends_at
     settings = wiring.settings()
     share, token = shares.make_share(
         wiring.shares(),

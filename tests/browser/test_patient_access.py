@@ -91,7 +91,7 @@ def test_from_the_desk_to_the_doctor_and_back(portal: Portal, platform: RunningP
     expect(own.get_by_text("Médecin traitant")).to_be_visible()
     assert violations(own) == []
     own.get_by_role("button", name="Mettre fin à l’accès de Médecin traitant").click()
-    expect(own.locator(".empty")).to_be_visible()
+    expect(own.get_by_text("Aucun professionnel n’a accès")).to_be_visible()
     assert patient not in doctor.request.get("/dicomweb/studies").text()
 
     desk.get_by_role("button", name="Révoquer le code").click()

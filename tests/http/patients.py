@@ -57,9 +57,10 @@ class Patients:
             wiring.registry().put_contact(Contact(hospital, patient_id, "", number, False))
         return patient, code, number
 
-    def begin(self, code: str, birth_date: str = BORN, address: str = "192.0.2.1") -> Any:
+    def begin(self, code: str, birth_date: str = BORN, address: str = "192.0.2.1", means: str = "") -> Any:
         """First step."""
-        return self._post("/api/patient-session", {"code": code, "birth_date": birth_date}, address)
+        body = {"code": code, "birth_date": birth_date, **({"means": means} if means else {})}
+        return self._post("/api/patient-session", body, address)
 
     def finish(self, challenge: str, password: str, address: str = "192.0.2.1") -> Any:
         """Second step."""
@@ -69,10 +70,11 @@ class Patients:
     def enter(self, code: str, number: str, address: str = "192.0.2.1") -> dict[str, str]:
         """Both steps: headers with the session's token."""
         challenge = self.begin(code, address=address).json_body["challenge"]
-        answer = self.finish(challenge, self.password(number), address)
-        assert answer.status_code == 200, answer.body
-        token = answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
-        return {"Authorization": f"Bearer {token}"}
+        return session_of(self.finish(challenge, self.password(number), address))
+
+    def enter_with(self, means: str, code: str, password: str, birth_date: str = BORN) -> Any:
+        """Both steps by other means than SMS: the answer to the second."""
+        return self.finish(self.begin(code, birth_date, means=means).json_body["challenge"], password)
 
     def messages(self, number: str) -> list[str]:
         """Texts sent to a number, oldest first."""
@@ -89,3 +91,10 @@ class Patients:
     def _post(self, path: str, body: dict[str, str], address: str) -> Any:
         headers = {**JSON, "X-Viewer-Address": address}
         return self.http.post(path, headers=headers, body=json.dumps(body).encode())
+
+
+def session_of(answer: Any) -> dict[str, str]:
+    """Headers with the session's token of an answer that opened one."""
+    assert answer.status_code == 200, answer.body
+    token = answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+    return {"Authorization": f"Bearer {token}"}

@@ -71,10 +71,11 @@ def sessions(http: HttpClient, bearer: Issue) -> dict[str, tuple[dict[str, str],
     return {
         "owner": (bearer(Role.RADIOLOGIST, "nord"), set()),
         "patient": (patient, {"delayed"}),
-        "doctor of the patient": (bearer(Role.GP, "", PATIENT), {"masked"}),
-        "guest of the hospital": (guest(http, share(http, bearer)), {"delayed", "masked"}),
-        "guest of the patient": (guest(http, link.json_body), {"delayed", "masked"}),
-        "hospital that it is shared with": (bearer(Role.RADIOLOGIST, "sud"), {"masked"}),
+        "proxy": (bearer(Role.PROXY, "", PATIENT), {"delayed", "private"}),
+        "doctor of the patient": (bearer(Role.GP, "", PATIENT), {"masked", "private"}),
+        "guest of the hospital": (guest(http, share(http, bearer)), {"delayed", "masked", "private"}),
+        "guest of the patient": (guest(http, link.json_body), {"delayed", "masked", "private"}),
+        "hospital that it is shared with": (bearer(Role.RADIOLOGIST, "sud"), {"masked", "private"}),
     }
 
 
@@ -87,6 +88,7 @@ WALKED = {
     ("series of reports", "masked", "doctor of the patient"),
     ("series of images", "masked", "hospital that it is shared with"),
     ("document among images", "delayed", "guest of the patient"),
+    ("reports", "private", "proxy"),
 }
 """States that are walked through every route; of the others a search tells."""
 
@@ -102,7 +104,7 @@ def test_each_mark_counts_for_those_whom_it_binds_in_every_route(exams: HttpClie
             archived.check(str(place), headers, left | ELSEWHERE.get(place[2], set()))
 
     for of, (target, left) in STATES.items():
-        for kind in ("delayed", "masked"):
+        for kind in ("delayed", "masked", "private"):
             made = mark(exams, bearer, kind, **target)
             for who, (headers, kinds) in everybody.items():
                 check((of, kind, who), headers, left if kind in kinds else OF_STUDY)
@@ -259,3 +261,22 @@ def test_marking_is_in_the_trail_and_the_patient_is_not_told_before_the_announce
         '["kind", "mark", "of", "series"]'
     }
     assert REPORT not in json.dumps(told())
+
+
+def test_what_is_private_is_in_no_proxy_s_trail_not_even_once_it_is_no_more(exams: HttpClient, bearer: Issue) -> None:
+    owner, parent, patient = (
+        bearer(Role.RADIOLOGIST, "nord"),
+        *(bearer(r, "", PATIENT) for r in (Role.PROXY, Role.PATIENT)),
+    )
+    exams.get(f"/dicomweb/studies/{STUDY}/metadata", headers=owner)
+    made = mark(exams, bearer, "private")
+
+    def told(headers: dict[str, str]) -> set[str]:
+        events = exams.get("/api/my/audit-events", headers=headers).json_body["events"]
+        return {event["action"] for event in events if event["study_instance_uid"] == STUDY}
+
+    assert told(parent) == set()
+    assert told(patient) == {"read-study", "document-marked"}
+    lift(exams, bearer, made)
+    assert told(parent) == {"read-study"}
+    assert told(patient) == {"read-study", "document-marked", "mark-lifted"}

@@ -271,7 +271,7 @@ def test_the_same_uids_in_two_hospitals_never_meet(exams: HttpClient, bearer: Is
 
 # Of the portal's API -------------------------------------------------------------------------------------------------
 
-IMAGE_ROLES, EVERYBODY = {"radiologist", "gp", "patient"}, {each.value for each in Role}
+IMAGE_ROLES, EVERYBODY = {"radiologist", "gp", "patient", "proxy"}, {each.value for each in Role}
 MARKING = {"radiologist", "desk", "pacs-manager"}
 OPERATOR, LEDGER, ACCOUNTS = {"operator"}, {"operator", "finance"}, {"operator", "pacs-manager"}
 TRAIL = {"operator", "privacy-officer"}
@@ -296,6 +296,25 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     ("PUT", "/api/oppositions/{patient}"): MARKING,
     ("GET", "/api/my/opposition"): {"patient"},
     ("PUT", "/api/my/opposition"): {"patient"},
+    **{
+        (method, f"/api/{path}"): {"desk"}
+        for method, path in (
+            ("GET", "proxies/{patient}"),
+            ("POST", "proxies/{patient}"),
+            ("POST", "proxies/{patient}/{proxy}/codes"),
+            ("DELETE", "proxies/{patient}/{proxy}"),
+            ("GET", "second-factors/{patient}"),
+            ("POST", "second-factors/{patient}/totp"),
+            ("PUT", "second-factors/{patient}/totp"),
+            ("DELETE", "second-factors/{patient}/totp"),
+            ("POST", "second-factors/{patient}/printed-codes"),
+        )
+    },
+    ("PUT", "/api/access-grants/{grant}"): {"patient", "proxy"},
+    ("GET", "/api/my/proxies"): {"patient"},
+    ("DELETE", "/api/my/proxies/{proxy}"): {"patient"},
+    ("GET", "/api/my/second-factors"): {"patient", "proxy"},
+    **{(method, "/api/my/second-factors/totp"): {"patient", "proxy"} for method in ("POST", "PUT", "DELETE")},
     ("POST", "/api/break-glass"): {"radiologist", "gp"},
     ("GET", "/api/break-glass"): {"privacy-officer"},
     ("PUT", "/api/break-glass/{use}/review"): {"privacy-officer"},

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from chalicelib import wiring
 from chalicelib.access import code_attempts, patient_sign_in
 from chalicelib.access.model import Role
 from chalicelib.access.patient_codes import generate_code
+from chalicelib.access.proxies import today_in_paris
 from chalicelib.aws.clients import client
 from chalicelib.aws.lambda_patient_functions import LambdaPatientMessenger, LambdaPatientSheet
 from chalicelib.errors import NotAuthenticated
@@ -28,6 +30,8 @@ from tests.http.dicomweb import archive
 from tests.http.patients import BORN, JSON, MessagesFunction, Patients
 
 STUDY = "1.2.3.1"
+OWN = ["decide-for-oneself", "manage-grants", "manage-second-factors", "read-images", "share"]
+"""What a patient may do."""
 
 
 class SheetFunction:
@@ -77,7 +81,7 @@ def test_a_patient_sees_the_own_exams_and_no_others(patients: Patients) -> None:
     _, code, number = patients.make()
     headers = patients.enter(code.lower().replace("-", " "), number)
     session = patients.http.get("/api/session", headers=headers).json_body
-    assert (session["role"], session["permissions"]) == ("patient", ["manage-grants", "read-images", "share"])
+    assert (session["role"], session["permissions"]) == ("patient", OWN)
     assert studies(patients.http, headers) == {STUDY}
     assert patients.http.get(f"/dicomweb/studies/{STUDY}/metadata", headers=headers).status_code == 200
     assert patients.http.get("/dicomweb/studies/1.2.3.2/metadata", headers=headers).status_code == 404
@@ -113,6 +117,7 @@ def test_every_first_step_reads_the_same_after_the_same_work(
     assert all(each == seen[0] for each in seen)
     assert seen[0][0] == 202
     assert seen[0][2].count("verify") == seen[0][2].count("GenerateMac") == seen[0][2].count("invoke") == 1
+    assert "means" not in json.dumps(seen[0][1])
     # The second step of each, with a wrong password, too.
     steps = []
     for tried, birth_date in ((code, BORN), (code, "1976-02-02"), (generate_code(), BORN)):
@@ -293,6 +298,31 @@ def test_access_ends_by_itself(patients: Patients, set_setting: Callable[[str, s
     gp = bearer(Role.GP)
     assert present(patients.http, gp, code).status_code == 201
     assert studies(patients.http, gp) == set()
+
+
+def test_a_patient_shortens_an_access(patients: Patients, bearer: Issue) -> None:
+    store("nord", STUDY, "P1")
+    _, code, number = patients.make()
+    gp = bearer(Role.GP)
+    granted = present(patients.http, gp, code).json_body
+    own = patients.enter(code, number)
+
+    def until(days: int, headers: dict[str, str] = own) -> Any:
+        body = json.dumps({"until": (today_in_paris() + timedelta(days)).isoformat()}).encode()
+        return patients.http.request("PUT", f"/api/access-grants/{granted['id']}", {**headers, **JSON}, body)
+
+    assert [until(days).status_code for days in (-1, 30, 400)] == [400] * 3
+    assert until(3, gp).status_code == 403
+    _, other_code, other_number = patients.make("nord", "P2")
+    assert until(3, patients.enter(other_code, other_number)).status_code == 404
+    shortened = until(3)
+    assert (shortened.status_code, shortened.json_body["expires_at"] < granted["expires_at"]) == (200, True)
+    assert until(5).status_code == 400, "it is not made longer again"
+    for headers in (own, gp):
+        assert patients.http.get("/api/access-grants", headers=headers).json_body["access_grants"] == [
+            shortened.json_body
+        ]
+    assert studies(patients.http, gp) == {STUDY}
 
 
 def test_an_attacker_is_stopped_and_the_patient_still_enters(

@@ -3,7 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { request, requestJson } from "./http";
 
-export type MarkKind = "delayed" | "masked";
+export type MarkKind = "delayed" | "masked" | "private";
 
 export interface Mark {
   id: string;

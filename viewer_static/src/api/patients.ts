@@ -36,9 +36,14 @@ function send<T>(path: string, method: "POST" | "PUT", body: object): Promise<T>
   });
 }
 
-/** First step of a patient: answers the same whether right or wrong. */
-export function beginPatientSignIn(code: string, birth_date: string) {
-  return send<{ challenge: string; expires_in_s: number }>("/api/patient-session", "POST", { code, birth_date });
+export const MEANS = ["sms", "totp", "printed"] as const;
+/** What one shows besides the code: a message, an authenticator application, a printed list. */
+export type Means = (typeof MEANS)[number];
+
+/** First step of a patient: answers the same whether right or wrong, and whatever the patient has. */
+export function beginPatientSignIn(code: string, birth_date: string, means: Means) {
+  const body = { code, birth_date, means };
+  return send<{ challenge: string; expires_in_s: number }>("/api/patient-session", "POST", body);
 }
 
 export function finishPatientSignIn(challenge: string, one_time_password: string) {
@@ -80,6 +85,11 @@ export const accessGrantsQuery = queryOptions({
   queryFn: async ({ signal }) =>
     (await requestJson<{ access_grants: AccessGrant[] }>("/api/access-grants", { signal })).access_grants,
 });
+
+/** Has an access end on a day (YYYY-MM-DD) that comes before its end. */
+export function shortenAccess(id: string, until: string): Promise<AccessGrant> {
+  return send<AccessGrant>(`/api/access-grants/${id}`, "PUT", { until });
+}
 
 export async function endAccess(id: string): Promise<void> {
   await request(`/api/access-grants/${id}`, { method: "DELETE" });

@@ -9,6 +9,8 @@ export type Permission =
   | "hand-over-codes"
   | "present-codes"
   | "manage-grants"
+  | "decide-for-oneself"
+  | "manage-second-factors"
   | "mark-documents"
   | "read-audit"
   | "declare-care"

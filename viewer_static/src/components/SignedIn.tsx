@@ -37,6 +37,9 @@ export function SignedIn() {
     <>
       <Header session={session} />
       <main id="content" tabIndex={-1}>
+        {session.role === "proxy" && (
+          <p className="message message-note proxy-note">{t("proxy.acting", { name: session.display_name })}</p>
+        )}
         <Outlet />
       </main>
     </>
@@ -61,7 +64,7 @@ function useLeaveWhenExpired(session: Session | null | undefined) {
   const router = useRouter();
   const isExpired = session === null;
   const wasPatient = useRef(false);
-  if (session) wasPatient.current = session.role === "patient";
+  if (session) wasPatient.current = session.role === "patient" || session.role === "proxy";
   useEffect(() => {
     if (!isExpired) return;
     if (wasPatient.current) {

@@ -4,13 +4,14 @@ import { type FormEvent, useState } from "react";
 import { Button, Form } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { RequestFailed } from "../api/http";
-import { type AccessGrant, accessGrantsQuery, endAccess, presentCode } from "../api/patients";
+import { type AccessGrant, accessGrantsQuery, endAccess, presentCode, shortenAccess } from "../api/patients";
 import { SESSION_KEY, useSession } from "../api/session";
 import { CodeEntries, NO_CODE, readDraft } from "../components/CodeEntries";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { Loading, Page } from "../components/Page";
 import { BreakGlass } from "./BreakGlass";
 import { readableDay } from "./format";
+import { MyProxies } from "./MyProxies";
 import { OppositionChoice } from "./OppositionChoice";
 import { CodeFailure } from "./PatientSignIn";
 
@@ -80,11 +81,17 @@ function PresentFailure({ error }: { error: Error }) {
 
 function OwnAccess() {
   const { t } = useTranslation();
+  const mayDecide = useSession().data?.permissions.includes("decide-for-oneself") ?? false;
   return (
     <Page title={t("access.own")}>
       <p className="introduction">{t("access.ownAbout")}</p>
       <Grants nobody={t("access.nobody")} />
-      <OppositionChoice />
+      {mayDecide && (
+        <>
+          <MyProxies />
+          <OppositionChoice />
+        </>
+      )}
     </Page>
   );
 }
@@ -108,6 +115,7 @@ function Grants({ nobody }: { nobody: string }) {
 function Grant({ grant, isOwn }: { grant: AccessGrant; isOwn: boolean }) {
   const { t, i18n } = useTranslation();
   const queryClient = useQueryClient();
+  const [isShortening, setShortening] = useState(false);
   const ending = useMutation({
     mutationFn: () => endAccess(grant.id),
     onSuccess: () => queryClient.invalidateQueries(accessGrantsQuery),
@@ -121,15 +129,63 @@ function Grant({ grant, isOwn }: { grant: AccessGrant; isOwn: boolean }) {
         <span className="sub">{t("access.period", { from: day(grant.granted_at), until: day(grant.expires_at) })}</span>
       </div>
       {isOwn && (
-        <Button
-          className="button button-quiet"
-          aria-label={t("access.endOf", { professional: grant.professional })}
-          onPress={() => ending.mutate()}
-        >
-          {t(ending.isPending ? "patientCode.wait" : "access.end")}
-        </Button>
+        <div className="desk-actions">
+          <Button
+            className="button button-quiet"
+            aria-expanded={isShortening}
+            aria-label={t("access.shortenOf", { professional: grant.professional })}
+            onPress={() => setShortening(!isShortening)}
+          >
+            {t("access.shorten")}
+          </Button>
+          <Button
+            className="button button-quiet"
+            aria-label={t("access.endOf", { professional: grant.professional })}
+            onPress={() => ending.mutate()}
+          >
+            {t(ending.isPending ? "patientCode.wait" : "access.end")}
+          </Button>
+        </div>
       )}
+      {isShortening && <Shorten grant={grant} onDone={() => setShortening(false)} />}
       {ending.error && <ErrorMessage error={ending.error} />}
     </li>
+  );
+}
+
+function Shorten({ grant, onDone }: { grant: AccessGrant; onDone: () => void }) {
+  const { t } = useTranslation();
+  const queryClient = useQueryClient();
+  const [day, setDay] = useState("");
+  const shortening = useMutation({
+    mutationFn: () => shortenAccess(grant.id, day),
+    onSuccess: async () => {
+      await queryClient.invalidateQueries(accessGrantsQuery);
+      onDone();
+    },
+  });
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (day && !shortening.isPending) shortening.mutate();
+  }
+  const latest = new Date(new Date(grant.expires_at).getTime() - 86_400_000).toISOString().slice(0, 10);
+  return (
+    <Form onSubmit={submit} className="form desk-form" validationBehavior="aria">
+      <label className="field">
+        <span>{t("access.lastDay")}</span>
+        <input
+          type="date"
+          name="until"
+          value={day}
+          min={new Date().toISOString().slice(0, 10)}
+          max={latest}
+          onChange={(event) => setDay(event.target.value)}
+        />
+      </label>
+      {shortening.error && <ErrorMessage error={shortening.error} />}
+      <Button type="submit" className="button" isDisabled={!day}>
+        {t(shortening.isPending ? "patientCode.wait" : "access.shortenConfirm")}
+      </Button>
+    </Form>
   );
 }

@@ -8,7 +8,7 @@ import { ErrorMessage, kindOf } from "../components/ErrorMessage";
 import { type DicomJson, hospitalOf, Tag, text } from "../dicomweb/json_model";
 import { readableInstant, readableParisDay } from "./format";
 
-const KINDS: readonly MarkKind[] = ["delayed", "masked"];
+const KINDS: readonly MarkKind[] = ["delayed", "masked", "private"];
 
 /** What is kept back of a study, shown to the hospital that archived it, with what changes it. */
 export function Confidentiality({ study, series }: { study: DicomJson; series: DicomJson[] }) {

@@ -6,6 +6,8 @@ import { type CodeState, readCodeState, revokeCode } from "../api/patients";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { Page } from "../components/Page";
 import { TextEntry } from "../components/TextEntry";
+import { DeskProxies } from "./DeskProxies";
+import { Factors } from "./Factors";
 import { readableDay } from "./format";
 import { HandOver } from "./HandOver";
 import { OppositionChoice } from "./OppositionChoice";
@@ -60,11 +62,25 @@ export function DeskPage() {
             onHandedOver={() => setState({ ...state, has_code: true })}
           />
           {state.has_code && <Revoke state={state} onRevoked={() => setState({ ...state, has_code: false })} />}
+          <Factors
+            key={`factors ${state.patient_id} ${state.issuer}`}
+            holder={holderOf(state)}
+            title={t("factors.ofPatient")}
+          />
+          <DeskProxies
+            key={`proxies ${state.patient_id} ${state.issuer}`}
+            patientId={state.patient_id}
+            issuer={state.issuer}
+          />
           <OppositionChoice key={state.patient_id} patient={{ patient_id: state.patient_id, issuer: state.issuer }} />
         </section>
       )}
     </Page>
   );
+}
+
+function holderOf(state: CodeState) {
+  return { patientId: state.patient_id, issuer: state.issuer };
 }
 
 function State({ state }: { state: CodeState }) {

@@ -6,7 +6,7 @@ import { type CodeState, type HandedOver, handOverCode, registerContact } from "
 import { useSession } from "../api/session";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { TextEntry } from "../components/TextEntry";
-import { readBirthDate } from "./patient_input";
+import { isMinor, readBirthDate } from "./patient_input";
 
 const NOTHING = { birthDate: "", name: "", phone: "", consent: false };
 
@@ -37,7 +37,7 @@ export function HandOver({ state, onHandedOver }: { state: CodeState; onHandedOv
     setChecked(!birthDate);
     if (birthDate && !handing.isPending) handing.mutate(birthDate);
   }
-  if (handing.data) return <Sheet given={handing.data} />;
+  if (handing.data) return <CodeSheet given={handing.data} />;
   return (
     <Form onSubmit={submit} className="form desk-form" validationBehavior="aria">
       <TextEntry
@@ -50,6 +50,11 @@ export function HandOver({ state, onHandedOver }: { state: CodeState; onHandedOv
         autoComplete="off"
         input={{ inputMode: "numeric", maxLength: 20 }}
       />
+      {birthDate && isMinor(birthDate) && (
+        <p className="message message-note" role="status">
+          {t("proxy.minorNote")}
+        </p>
+      )}
       <TextEntry
         name="patient-name"
         label={t("desk.name")}
@@ -91,17 +96,10 @@ export function HandOver({ state, onHandedOver }: { state: CodeState; onHandedOv
 }
 
 /** The code is on screen until the page is left: it is kept nowhere. */
-function Sheet({ given }: { given: HandedOver }) {
+export function CodeSheet({ given }: { given: Pick<HandedOver, "code" | "sheet_pdf"> }) {
   const { t } = useTranslation();
   const heading = useRef<HTMLHeadingElement>(null);
-  const [address, setAddress] = useState("");
-  useEffect(() => {
-    const bytes = Uint8Array.from(atob(given.sheet_pdf), (character) => character.charCodeAt(0));
-    const made = URL.createObjectURL(new Blob([bytes], { type: "application/pdf" }));
-    setAddress(made);
-    heading.current?.focus();
-    return () => URL.revokeObjectURL(made);
-  }, [given]);
+  useEffect(() => heading.current?.focus(), []);
   return (
     <section className="code-sheet" aria-labelledby="code-sheet">
       <h3 id="code-sheet" ref={heading} tabIndex={-1}>
@@ -109,16 +107,30 @@ function Sheet({ given }: { given: HandedOver }) {
       </h3>
       <p className="code-shown">{given.code}</p>
       <p>{t("desk.once")}</p>
-      {address && (
-        <div className="desk-actions">
-          <a className="button" href={address} target="_blank" rel="noopener">
-            {t("desk.print")}
-          </a>
-          <a className="button button-quiet" href={address} download="code-patient.pdf">
-            {t("desk.download")}
-          </a>
-        </div>
-      )}
+      <SheetLinks pdf={given.sheet_pdf} name="code-patient.pdf" />
     </section>
+  );
+}
+
+/** A sheet (PDF in base64) to print or to keep; it is in this page alone. */
+export function SheetLinks({ pdf, name }: { pdf: string; name: string }) {
+  const { t } = useTranslation();
+  const [address, setAddress] = useState("");
+  useEffect(() => {
+    const bytes = Uint8Array.from(atob(pdf), (character) => character.charCodeAt(0));
+    const made = URL.createObjectURL(new Blob([bytes], { type: "application/pdf" }));
+    setAddress(made);
+    return () => URL.revokeObjectURL(made);
+  }, [pdf]);
+  if (!address) return null;
+  return (
+    <div className="desk-actions">
+      <a className="button" href={address} target="_blank" rel="noopener">
+        {t("desk.print")}
+      </a>
+      <a className="button button-quiet" href={address} download={name}>
+        {t("desk.download")}
+      </a>
+    </div>
   );
 }

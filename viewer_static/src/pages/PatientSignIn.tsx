@@ -4,21 +4,22 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, Form } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { RequestFailed } from "../api/http";
-import { beginPatientSignIn, finishPatientSignIn } from "../api/patients";
+import { beginPatientSignIn, finishPatientSignIn, MEANS, type Means } from "../api/patients";
 import { SESSION_KEY, useSession } from "../api/session";
 import { type CodeDraft, CodeEntries, readDraft } from "../components/CodeEntries";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { LanguageSwitch } from "../components/LanguageSwitch";
 import { Logo } from "../components/Logo";
 import { TextEntry } from "../components/TextEntry";
-import { readCode, readOneTimePassword, shownCode } from "./patient_input";
+import { readCode, readOneTimePassword, readPrintedCode, shownCode } from "./patient_input";
 
-/** A patient enters with the code of the printed sheet, then with the one that comes by SMS. */
+/** A patient, or who acts for one, enters with the code of the printed sheet, then with a second one. */
 export function PatientSignIn() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { data: session } = useSession();
   const [draft, setDraft] = useState<CodeDraft>(() => ({ code: codeOfAddress(), birthDate: "" }));
+  const [means, setMeans] = useState<Means>("sms");
   const [challenge, setChallenge] = useState("");
   useEffect(() => {
     document.title = `${t("patientSignIn.title")} · Sans Film`;
@@ -41,10 +42,11 @@ export function PatientSignIn() {
       <main className="sign-in-panel">
         <h1>{t("patientSignIn.title")}</h1>
         {challenge ? (
-          <OneTimePassword challenge={challenge} onBack={() => setChallenge("")} />
+          <OneTimePassword challenge={challenge} means={means} onBack={() => setChallenge("")} />
         ) : (
-          <Code draft={draft} onDraft={setDraft} onChallenge={setChallenge} />
+          <Code draft={draft} onDraft={setDraft} means={means} onMeans={setMeans} onChallenge={setChallenge} />
         )}
+        <p className="hint">{t("patientSignIn.proxy")}</p>
         <p className="hint">{t("patientSignIn.help")}</p>
         <p>
           <Link to="/sign-in">{t("patientSignIn.professional")}</Link>
@@ -63,14 +65,16 @@ function codeOfAddress(): string {
 interface CodeProps {
   draft: CodeDraft;
   onDraft: (draft: CodeDraft) => void;
+  means: Means;
+  onMeans: (means: Means) => void;
   onChallenge: (challenge: string) => void;
 }
 
-function Code({ draft, onDraft, onChallenge }: CodeProps) {
+function Code({ draft, onDraft, means, onMeans, onChallenge }: CodeProps) {
   const { t } = useTranslation();
   const [isChecked, setChecked] = useState(false);
   const beginning = useMutation({
-    mutationFn: (right: { code: string; birthDate: string }) => beginPatientSignIn(right.code, right.birthDate),
+    mutationFn: (right: { code: string; birthDate: string }) => beginPatientSignIn(right.code, right.birthDate, means),
     onSuccess: (answer) => onChallenge(answer.challenge),
   });
   const right = readDraft(draft);
@@ -82,21 +86,36 @@ function Code({ draft, onDraft, onChallenge }: CodeProps) {
   return (
     <Form onSubmit={submit} className="form" validationBehavior="aria">
       <CodeEntries draft={draft} onChange={onDraft} isChecked={isChecked} />
+      <fieldset className="choices">
+        <legend>{t("patientSignIn.means.label")}</legend>
+        {MEANS.map((each) => (
+          <label key={each}>
+            <input type="radio" name="means" checked={means === each} onChange={() => onMeans(each)} />
+            <span>{t(`patientSignIn.means.${each}`)}</span>
+          </label>
+        ))}
+      </fieldset>
       {isChecked && !right ? (
         <p className="message message-error" role="alert">
           {t("patientCode.incomplete")}
         </p>
       ) : (
-        beginning.error && <Failure error={beginning.error} />
+        beginning.error && <CodeFailure error={beginning.error} />
       )}
       <Button type="submit" className="button button-wide">
-        {t(beginning.isPending ? "patientCode.wait" : "patientSignIn.begin")}
+        {t(beginning.isPending ? "patientCode.wait" : means === "sms" ? "patientSignIn.begin" : "patientSignIn.go")}
       </Button>
     </Form>
   );
 }
 
-function OneTimePassword({ challenge, onBack }: { challenge: string; onBack: () => void }) {
+interface PasswordProps {
+  challenge: string;
+  means: Means;
+  onBack: () => void;
+}
+
+function OneTimePassword({ challenge, means, onBack }: PasswordProps) {
   const { t } = useTranslation();
   const queryClient = useQueryClient();
   const [text, setText] = useState("");
@@ -110,7 +129,7 @@ function OneTimePassword({ challenge, onBack }: { challenge: string; onBack: () 
       queryClient.setQueryData(SESSION_KEY, session);
     },
   });
-  const password = readOneTimePassword(text);
+  const password = means === "printed" ? readPrintedCode(text) : readOneTimePassword(text);
   function submit(event: FormEvent) {
     event.preventDefault();
     setChecked(!password);
@@ -119,23 +138,28 @@ function OneTimePassword({ challenge, onBack }: { challenge: string; onBack: () 
   return (
     <Form onSubmit={submit} className="form" validationBehavior="aria">
       <p ref={status} className="message message-note" role="status" tabIndex={-1}>
-        {t("patientSignIn.sent")}
+        {t(`patientSignIn.sent.${means}`)}
       </p>
       <TextEntry
         name="one-time-password"
-        label={t("patientSignIn.password")}
+        label={t(`patientSignIn.password.${means}`)}
         value={text}
         onChange={setText}
         isInvalid={isChecked && !password}
-        autoComplete="one-time-code"
-        input={{ inputMode: "numeric", className: "react-aria-Input input-code", maxLength: 10 }}
+        autoComplete={means === "printed" ? "off" : "one-time-code"}
+        input={{
+          inputMode: means === "printed" ? "text" : "numeric",
+          autoCapitalize: "characters",
+          className: "react-aria-Input input-code",
+          maxLength: 15,
+        }}
       />
       {isChecked && !password ? (
         <p className="message message-error" role="alert">
-          {t("patientSignIn.sixDigits")}
+          {t(`patientSignIn.incomplete.${means}`)}
         </p>
       ) : (
-        finishing.error && <Failure error={finishing.error} />
+        finishing.error && <Failure error={finishing.error} means={means} />
       )}
       <Button type="submit" className="button button-wide">
         {t(finishing.isPending ? "patientCode.wait" : "patientSignIn.finish")}
@@ -143,17 +167,17 @@ function OneTimePassword({ challenge, onBack }: { challenge: string; onBack: () 
       <Button className="button button-quiet button-wide" onPress={onBack}>
         {t("patientSignIn.again")}
       </Button>
-      <p className="hint">{t("patientSignIn.noMessage")}</p>
+      <p className="hint">{t(`patientSignIn.noMessage.${means}`)}</p>
     </Form>
   );
 }
 
-function Failure({ error }: { error: Error }) {
+function Failure({ error, means }: { error: Error; means: Means }) {
   const { t } = useTranslation();
   if (error instanceof RequestFailed && error.kind === "unauthenticated") {
     return (
       <p className="message message-error" role="alert">
-        {t("patientSignIn.wrong")}
+        {t(`patientSignIn.wrong.${means}`)}
       </p>
     );
   }

@@ -7,6 +7,7 @@ import { ErrorMessage } from "../components/ErrorMessage";
 import { Loading, Page } from "../components/Page";
 import { readableAgent } from "./agent";
 import { readableInstant } from "./format";
+import { OwnFactors } from "./OwnFactors";
 
 /** Where the reader is signed in, and an end to it. */
 export function SessionsPage() {
@@ -36,6 +37,7 @@ export function SessionsPage() {
           {t("sessions.endOthers")}
         </Button>
       )}
+      {session?.permissions.includes("manage-second-factors") && <OwnFactors />}
     </Page>
   );
 }

@@ -10,6 +10,7 @@ import { ModalityBadge } from "../components/Modality";
 import { Loading, Page } from "../components/Page";
 import { type DicomJson, hospitalOf, readableDay, Tag, text } from "../dicomweb/json_model";
 import { NO_CRITERIA, type StudyCriteria, worklistQuery } from "../dicomweb/qido";
+import { FewCodesLeft } from "./OwnFactors";
 import { ReceivedShares } from "./ReceivedShares";
 import { type StudySummary, useStudySummary, viewerUrl } from "./study_summary";
 import { useViewerPrefetch } from "./use_viewer_prefetch";
@@ -21,7 +22,8 @@ import { setWorklistState, useWorklistState } from "./worklist_state";
 export function Worklist() {
   const { t } = useTranslation();
   const { criteria, page } = useWorklistState();
-  const isPatient = useSession().data?.role === "patient";
+  const session = useSession().data;
+  const isPatient = session?.role === "patient" || session?.role === "proxy";
   const { data, error, isPending, isPlaceholderData, dataUpdatedAt, refetch } = useQuery({
     ...worklistQuery(criteria, page),
     placeholderData: keepPreviousData,
@@ -31,6 +33,7 @@ export function Worklist() {
   return (
     <Page title={t("worklist.title")} actions={<p className="live">{t("worklist.live")}</p>}>
       <ReceivedShares />
+      {isPatient && <FewCodesLeft />}
       {!isPatient && (
         <WorklistSearch
           key={JSON.stringify(criteria)}

@@ -36,3 +36,8 @@ export function readableAmount(text: string, language: string): string {
 export function thisMonth(now = new Date()): string {
   return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}`;
 }
+
+/** The last day in Paris before an RFC 3339 time at which something ends. */
+export function lastDay(endsAt: string, language: string): string {
+  return readableParisDay(new Date(new Date(endsAt).getTime() - 1000).toISOString(), language);
+}

@@ -27,8 +27,24 @@ export function readBirthDate(text: string): string | undefined {
   return exists && year >= 1875 && date.getTime() <= Date.now() ? date.toISOString().slice(0, 10) : undefined;
 }
 
+/** Eight characters of a printed list, read like a code. */
+export function readPrintedCode(text: string): string | undefined {
+  const characters = text
+    .replace(/[\s\-\u2010-\u2015_.]/g, "")
+    .toUpperCase()
+    .replaceAll("O", "0")
+    .replace(/[IL]/g, "1");
+  return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(characters) ? characters : undefined;
+}
+
 /** The digits of a one-time password. */
 export function readOneTimePassword(text: string): string | undefined {
   const digits = text.replace(/\s/g, "");
   return /^\d{6}$/.test(digits) ? digits : undefined;
+}
+
+/** Whether somebody born on a day (YYYY-MM-DD) is under 18. */
+export function isMinor(birthDate: string, now = new Date()): boolean {
+  const [year, month, day] = birthDate.split("-").map(Number) as [number, number, number];
+  return new Date(year + 18, month - 1, day) > now;
 }

@@ -11,6 +11,7 @@ export function newestFirst(events: AuditEvent[]): AuditEvent[] {
 export function whoDid(event: AuditEvent, t: TFunction): string {
   const { name, subject, role } = event.who;
   if (role === "patient") return t("trail.you");
+  if (role === "proxy") return t("trail.proxyNamed", { name });
   if (role === "guest") return name ? t("trail.guestNamed", { name }) : t("trail.guest");
   return name || subject.replace(/^ae:/, "") || t("trail.stranger");
 }
