@@ -344,13 +344,14 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/patient-codes"): {"desk"},
     **{(method, "/api/patient-codes/{patient}"): {"desk"} for method in ("GET", "DELETE")},
     ("POST", "/api/access-grants"): {"gp"},
-    ("GET", "/api/access-grants"): {"patient", "gp", "radiologist"},
-    ("DELETE", "/api/access-grants/{grant}"): {"patient"},
+    ("GET", "/api/access-grants"): {"patient", "proxy", "gp", "radiologist"},
+    ("DELETE", "/api/access-grants/{grant}"): {"patient", "proxy"},
     **{("GET", path): TRAIL for path in ("/api/audit-events", "/api/audit-state")},
     **{
-        ("GET", path): TRAIL | {"patient"} for path in ("/api/audit-anchors/{day}", "/api/audit-events/{event}/receipt")
+        ("GET", path): TRAIL | {"patient", "proxy"}
+        for path in ("/api/audit-anchors/{day}", "/api/audit-events/{event}/receipt")
     },
-    ("GET", "/api/my/audit-events"): {"patient"},
+    ("GET", "/api/my/audit-events"): {"patient", "proxy"},
     **{(method, "/api/sessions"): SIGNED_IN for method in ("GET", "DELETE")},
     ("DELETE", "/api/sessions/{session}"): SIGNED_IN,
 }
