@@ -10,7 +10,7 @@ export function MyProxies() {
   const { t } = useTranslation();
   const { data: proxies, error, refetch } = useQuery(myProxiesQuery);
   return (
-    <section aria-labelledby="my-proxies">
+    <section className="my-proxies" aria-labelledby="my-proxies">
       <h2 id="my-proxies">{t("proxy.mine")}</h2>
       <p>{t("proxy.mineAbout")}</p>
       {error && <ErrorMessage error={error} onRetry={() => refetch()} />}
