@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.access.edge_proof import EdgeProof
     from chalicelib.access.machines import MachineAccess
     from chalicelib.access.oidc_sign_in import OidcAccess
+    from chalicelib.access.share_opening import ShareAccess
     from chalicelib.aws.dynamodb_accounts import DynamoDBAccounts
     from chalicelib.aws.dynamodb_identity_providers import DynamoDBIdentityProviders, DynamoDBPendingSignIns
     from chalicelib.aws.dynamodb_machines import DynamoDBMachines
@@ -51,6 +52,21 @@ def provider_client() -> HttpsProviderClient:
     from chalicelib.aws.https_provider_client import HttpsProviderClient
 
     return HttpsProviderClient(wiring.secret)
+
+
+def share_access() -> ShareAccess:
+    """What opening the link of a share needs."""
+    from chalicelib.access.share_opening import ShareAccess
+
+    return ShareAccess(
+        wiring.shares(),
+        wiring.registry(),
+        wiring.session_signer(),
+        wiring.challenges(),
+        wiring.code_key(),
+        wiring.patient_messenger(),
+        wiring.settings().public_url,
+    )
 
 
 @cache

@@ -40,13 +40,15 @@ _STAFF = {
     Role.RADIOLOGIST: ("radiologue", "Radiologue"),
     Role.DESK: ("manipulateur", "Manipulateur"),
     Role.FINANCE: ("finance", "Finances"),
+    Role.PACS_MANAGER: ("pacs", "Gestionnaire PACS"),
     Role.PRIVACY_OFFICER: ("dpo", "Protection des données"),
 }
 
 
 def users(gp_patients: Iterable[PatientRef] = ()) -> list[User]:
-    """Every demonstration user, without a password: per hospital a radiologist, a radiographer and the finance
-    department, the data protection officer; a general practitioner who sees `gp_patients`; the region's operator."""
+    """Every demonstration user, without a password: per hospital a radiologist, a radiographer, the finance
+    department, the PACS manager, the data protection officer; a general practitioner who sees `gp_patients`; the
+    region's operator."""
     staff = [
         User(f"{name}.{_SHORT[hospital.hospital_id]}", f"{title}, {hospital.name}", role, hospital.hospital_id,
              Scope(hospitals=(hospital.hospital_id,)), "")

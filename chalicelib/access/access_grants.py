@@ -137,7 +137,7 @@ def shorten_grant(grants: AccessGrants, patient: PatientRef, grant_id: str, last
         last = date.fromisoformat(last_day)
     except ValueError as error:
         raise BadRequest("until: the day is written YYYY-MM-DD.") from error
-    grant = _of_patient(grants, patient, grant_id)
+    grant = grant_of(grants, patient, grant_id)
     ends_at = midnight(date.fromordinal(last.toordinal() + 1))
     if last < today or ends_at >= grant.expires_at:
         raise BadRequest("until: a day from today on that comes before the end of the access.")
@@ -146,31 +146,24 @@ def shorten_grant(grants: AccessGrants, patient: PatientRef, grant_id: str, last
     return shortened
 
 
-def end_grant(grants: AccessGrants, patient: PatientRef, grant_id: str) -> AccessGrant:
-    """End a grant that a patient gave.
+def grant_of(grants: AccessGrants, patient: PatientRef, grant_id: str) -> AccessGrant:
+    """A grant that a patient gave.
 
     Raises
     ------
     errors.NotFound
         If the patient gave no such grant, or it has ended.
     """
-    grant = _of_patient(grants, patient, grant_id)
-    grants.delete(grant)
-    return grant
-
-
-def _of_patient(grants: AccessGrants, patient: PatientRef, grant_id: str) -> AccessGrant:
     grant = next((grant for grant in grants.of_patient(patient) if grant.grant_id == grant_id), None)
     if grant is None:
         raise NotFound("There is no such access.")
     return grant
 
 
-def end_grants(grants: AccessGrants, patient: PatientRef, proxy_id: str = "") -> None:
-    """End every grant of a patient, or those alone that one who acts for the patient gave."""
-    for grant in grants.of_patient(patient):
-        if not proxy_id or (grant.basis, grant.reference) == (CODE, proxy_id):
-            grants.delete(grant)
+def grants_by(grants: AccessGrants, patient: PatientRef, proxy_id: str = "") -> list[AccessGrant]:
+    """Every grant of a patient, or those alone that one who acts for the patient gave."""
+    found = grants.of_patient(patient)
+    return [grant for grant in found if not proxy_id or (grant.basis, grant.reference) == (CODE, proxy_id)]
 
 
 def _united(first: Iterable[PatientRef], second: Iterable[PatientRef]) -> tuple[PatientRef, ...]:

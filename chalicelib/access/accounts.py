@@ -8,10 +8,12 @@ patients have granted it anything.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chalicelib.access.model import Role, Session, SessionOrigin, User
+from chalicelib.access.share_model import Kind
 from chalicelib.errors import NotAllowed, NotAuthenticated, NotFound
 
 SEEN_EVERY_S = 60
@@ -47,6 +49,8 @@ class AccountState:
     """Whether the subject is a user who may sign in."""
     granted_until: int
     """No grant of the subject lasts longer (seconds since the epoch): once it is over, none has to be read."""
+    shares_ended_at: int = 0
+    """When something that was shared was last taken back from those asked about (seconds since the epoch)."""
 
 
 class Accounts(Protocol):
@@ -61,8 +65,8 @@ class Accounts(Protocol):
     def set_disabled(self, username: str, disabled: bool) -> None:
         """Disable a user or take that back. `errors.NotFound` if there is none."""
 
-    def state(self, subject: str, session_id: str) -> AccountState:
-        """A session and its subject now; one consistent read."""
+    def state(self, subject: str, session_id: str, watched: Sequence[tuple[Kind, str]] = ()) -> AccountState:
+        """A session and its subject now, and what was taken back from some recipients; one consistent read."""
 
     def records(self, subject: str) -> list[SessionRecord]:
         """A subject's sessions, ended ones included."""
@@ -71,21 +75,23 @@ class Accounts(Protocol):
         """Write that a session was used; False if another request did so meanwhile, or it was ended."""
 
 
-def admitted_now(accounts: Accounts, session: Session) -> tuple[SessionRecord, int]:
-    """The record of a session that may be used now, whatever was remembered about it, and until when it has grants.
+def admitted_now(
+    accounts: Accounts, session: Session, watched: Sequence[tuple[Kind, str]] = ()
+) -> tuple[SessionRecord, AccountState]:
+    """The record of a session that may be used now, whatever was remembered about it, and what else was read.
 
     Raises
     ------
     errors.NotAuthenticated
         If it was ended, or the account behind it disabled or removed.
     """
-    state = accounts.state(session.subject, session.session_id)
+    state = accounts.state(session.subject, session.session_id, watched)
     record = state.session
     if record is None or record.is_ended:
         raise NotAuthenticated("The session has ended.")
     if record.origin.way not in NO_ACCOUNT and not state.is_user:
         raise NotAuthenticated("The account is disabled.")
-    return record, state.granted_until
+    return record, state
 
 
 def used(accounts: Accounts, session: Session, record: SessionRecord, *, lifetime_s: int) -> Session | None:

@@ -31,6 +31,8 @@ class Permission(Enum):
     """Region-wide administration: registry, queues, rejected instances; no images."""
     SHARE = "share"
     """Give studies of one's own scope to others for a time."""
+    END_SHARES = "end-shares"
+    """Of the session's hospital's studies, whoever made them."""
     MARK_DOCUMENTS = "mark-documents"
     """Keep documents of the session's hospital back, and lift that."""
     MANAGE_ACCOUNTS = "manage-accounts"
@@ -79,7 +81,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {Permission.OPERATE, Permission.READ_LEDGER, Permission.READ_AUDIT, Permission.MANAGE_ACCOUNTS}
     ),
     Role.PACS_MANAGER: frozenset(
-        {Permission.READ_IMAGES, Permission.MANAGE_ACCOUNTS, Permission.MARK_DOCUMENTS, Permission.DECLARE_CARE}
+        {
+            Permission.READ_IMAGES,
+            Permission.MANAGE_ACCOUNTS,
+            Permission.MARK_DOCUMENTS,
+            Permission.DECLARE_CARE,
+            Permission.END_SHARES,
+        }
     ),
     Role.GATEWAY: frozenset({Permission.READ_IMAGES, Permission.STORE_INSTANCES, Permission.REGISTER_CONTACTS}),
     Role.DESK: frozenset(

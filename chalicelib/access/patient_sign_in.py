@@ -135,7 +135,7 @@ def begin_sign_in(access: PatientAccess, code: str, birth_date: str, address: st
 def make_one_time_password(key: CodeKey, challenges: Challenges, challenge_id: str) -> tuple[Challenge, str] | None:
     """Give a challenge its password, once; return both, None if it must have none."""
     password = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-    challenge = challenges.set_one_time_password(challenge_id, _digest(key, challenge_id, password))
+    challenge = challenges.set_one_time_password(challenge_id, one_time_password_digest(key, challenge_id, password))
     return (challenge, password) if challenge else None
 
 
@@ -217,7 +217,9 @@ def _checked(access: PatientAccess, challenge: Challenge, holder: Holder, offere
         return check_totp(access.key, access.factors, holder, offered)
     if challenge.means is Means.PRINTED:
         return check_printed(access.key, access.factors, holder, offered)
-    is_right = hmac.compare_digest(_digest(access.key, challenge.challenge_id, offered), challenge.one_time_password)
+    is_right = hmac.compare_digest(
+        one_time_password_digest(access.key, challenge.challenge_id, offered), challenge.one_time_password
+    )
     return (lambda: True) if is_right else None
 
 
@@ -226,6 +228,7 @@ def _caller(index: str) -> str:
     return f"code.{index}"
 
 
-def _digest(key: CodeKey, challenge_id: str, password: str) -> str:
+def one_time_password_digest(key: CodeKey, challenge_id: str, password: str) -> str:
+    """What is kept of a challenge's password."""
     # Keyed: a slow hash of twenty bits would be undone in hours by whoever reads the table.
     return key.mac(f"sansfilm/one-time-password/1\0{challenge_id}\0{password}".encode()).hex()

@@ -1,6 +1,7 @@
 """What is shared with a session, looked up when the authorizer admits it (docs/adr/0025).
 
-It is not in the token: what is shared or revoked after signing in counts within 30 s, and no cookie gets too long.
+It is not in the token: what is shared after signing in counts within 30 s, and no cookie gets too long. What is taken
+back counts at once: every request asks whether something was (`targets_of`), and looks shares up again then.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib.access.model import Role, Session
-from chalicelib.access.share_model import Kind, Share, Shares, State
-from chalicelib.access.shares import RECIPIENTS, SUBJECT
+from chalicelib.access.share_model import RECIPIENTS, SUBJECT, Kind, Share, Shares, State
 from chalicelib.archive.scope import Scope, SharedStudy
 from chalicelib.errors import NotAuthenticated
 
@@ -38,14 +38,29 @@ def with_shares(shares: Shares, session: Session) -> Session:
 
 
 def shares_with(shares: Shares, session: Session) -> list[Share]:
-    """Live shares with a session's user and, for a radiologist, with the hospital; newest first."""
-    if session.role not in RECIPIENTS:
-        return []
-    found = list(shares.given_to(Kind.USER, session.subject))
-    if session.role is Role.RADIOLOGIST and session.hospital:
-        found += shares.given_to(Kind.HOSPITAL, session.hospital)
+    """Live shares with a session's user or RPPS number and, for a radiologist, with the hospital; newest first."""
+    found = [share for target in targets_of(session) for share in shares.given_to(*target)]
     now = time.time()
     return sorted((share for share in found if share.ends_at > now), key=lambda share: -share.created_at)
+
+
+def targets_of(session: Session) -> list[tuple[Kind, str]]:
+    """As whom a session is shared with, by name. An RPPS number counts where the identity provider vouched for it."""
+    if session.role not in RECIPIENTS:
+        return []
+    targets = [(Kind.USER, session.subject)]
+    if session.professional_id:
+        targets.append((Kind.PROFESSIONAL, session.professional_id))
+    if session.role is Role.RADIOLOGIST and session.hospital:
+        targets.append((Kind.HOSPITAL, session.hospital))
+    return targets
+
+
+def watched_of(session: Session) -> list[tuple[Kind, str]]:
+    """Whom something may have been taken from that this session was admitted with; nobody where nothing is shared."""
+    if session.role is Role.GUEST:
+        return [(Kind.LINK, session.subject.removeprefix(SUBJECT))]
+    return targets_of(session) if session.scope.shared else []
 
 
 def _fitting(scope: Scope, shares: Iterable[Share]) -> tuple[SharedStudy, ...]:

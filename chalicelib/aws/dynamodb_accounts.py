@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.access.accounts import AccountState, SessionRecord
 from chalicelib.access.model import SessionOrigin, User
+from chalicelib.access.share_model import Kind
 from chalicelib.aws.dynamodb_access_grants import GRANTED
 from chalicelib.aws.dynamodb_items import from_item, to_item
 from chalicelib.aws.dynamodb_registry import SESSION_KEPT_S, user_of
 from chalicelib.aws.dynamodb_requests import ConditionFailed, batch_get, beginning_with, call
+from chalicelib.aws.dynamodb_share_items import AT, ended_key
 from chalicelib.errors import NotFound
 
 SESSION = "SESSION#"
@@ -69,22 +72,27 @@ class DynamoDBAccounts:
         except ConditionFailed as error:
             raise NotFound("There is no such account.") from error
 
-    def state(self, subject: str, session_id: str) -> AccountState:
-        """A session and its subject now."""
+    def state(self, subject: str, session_id: str, watched: Sequence[tuple[Kind, str]] = ()) -> AccountState:
+        """A session and its subject now, and what was taken back from some recipients."""
         keys = [
             _key(subject, SESSION + session_id, lower=False),
             _key(subject, "USER"),
             _key(subject, GRANTED, lower=False),
+            *(to_item(ended_key(*target)) for target in watched),
         ]
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
+        ended_at = 0
         for item in batch_get(self._reads, self._table, keys, consistent=True):
             values = from_item(item)
             found[values["sk"]] = values
+            if values["sk"] == AT:
+                ended_at = max(ended_at, values["at"])
         session, user, granted = found.get(SESSION + session_id), found.get("USER"), found.get(GRANTED)
         return AccountState(
             _record(session) if session else None,
             user is not None and not user["disabled"],
             granted["until"] if granted else 0,
+            ended_at,
         )
 
     def records(self, subject: str) -> list[SessionRecord]:

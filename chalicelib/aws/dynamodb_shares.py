@@ -1,30 +1,29 @@
-"""Shares in the registry table.
-
-| item | pk | sk |
-|---|---|---|
-| share | `SHARE#{id}` | `SHARE` |
-| use of its link | `SHARE#{id}` | `USE#{time}#{session id}` |
-| share of a maker | `SHARES-MADE#{subject}` | `{time}#{id}` |
-| share with a user or hospital | `SHARES-WITH#{kind}#{recipient}` | `{time}#{id}` |
-
-The list of shares with somebody holds a copy of each share, so that one query says what is given; a share that is
-revoked leaves it in the transaction that revokes it.
-"""
+"""Shares in the registry table (items: see `dynamodb_share_items`)."""
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from chalicelib.access.share_model import Kind, Share, Use
-from chalicelib.archive.scope import Scope
-from chalicelib.aws.dynamodb_items import Item, Value, from_item, to_item
+from chalicelib.access.share_model import Ender, Kind, Share, Use
+from chalicelib.archive.scope import PatientRef
+from chalicelib.aws.dynamodb_items import Value, from_item, to_item
 from chalicelib.aws.dynamodb_requests import ConditionFailed, TransactionCancelled, batch_get, call, query
-from chalicelib.errors import Unavailable
+from chalicelib.aws.dynamodb_share_items import (
+    ENDED_KEPT_S,
+    ended_key,
+    key_of,
+    list_with,
+    place_of,
+    pointers,
+    share_of,
+    use_item,
+    values_of,
+)
+from chalicelib.errors import Conflict, Unavailable
 
-KEPT_S = 366 * 86400
-"""How long the record of a share outlives it: its maker sees who used it."""
 MOST_LISTED = 200
 """Shares that one list shows, the newest."""
 
@@ -38,59 +37,103 @@ class DynamoDBShares:
 
     def put(self, share: Share) -> None:
         """Register a new share."""
-        values = _values(share)
-        items = [
+        values = values_of(share)
+        lives: dict[str, Value] = {"expires_at": share.ends_at}
+        items: list[dict[str, Value]] = [
             {"pk": f"SHARE#{share.share_id}", "sk": "SHARE", **values},
-            {"pk": f"SHARES-MADE#{share.maker}", "sk": _place(share), "expires_at": values["expires_at"]},
+            {"pk": f"SHARES-MADE#{share.maker}", "sk": place_of(share), "expires_at": values["expires_at"]},
+            *({**key, **lives} for key in pointers(share)),
         ]
         if share.kind is not Kind.LINK:
-            items.append({"pk": _with(share.kind, share.recipient), "sk": _place(share), **values})
+            items.append({"pk": list_with(share.kind, share.recipient), "sk": place_of(share), **values})
         new = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
         self._transact([{"Put": {**new, "Item": to_item(item)}} for item in items])
 
     def share(self, share_id: str) -> Share | None:
         """One share."""
-        answer = call(self._dynamodb.get_item, TableName=self._table, Key=_key(share_id), ConsistentRead=True)
-        return _share(from_item(answer["Item"])) if "Item" in answer else None
+        answer = call(self._dynamodb.get_item, TableName=self._table, Key=key_of(share_id), ConsistentRead=True)
+        return share_of(from_item(answer["Item"])) if "Item" in answer else None
 
     def made_by(self, maker: str) -> Iterator[Share]:
         """Shares of a maker, newest first."""
-        places = self._listed(f"SHARES-MADE#{maker}")
-        ids = [place["sk"].partition("#")[2] for place in places]
-        found = batch_get(self._dynamodb, self._table, [_key(share_id) for share_id in ids], consistent=True)
-        shares = {share.share_id: share for share in (_share(from_item(item)) for item in found)}
-        return (shares[share_id] for share_id in ids if share_id in shares)
+        return self._of_places(self._listed(f"SHARES-MADE#{maker}"))
 
     def given_to(self, kind: Kind, recipient: str) -> Iterator[Share]:
         """Shares to a user or hospital, newest first."""
-        return map(_share, self._listed(_with(kind, recipient)))
+        return map(share_of, self._listed(list_with(kind, recipient)))
 
-    def revoke(self, share: Share, now: int) -> None:
+    def about(self, patient: PatientRef) -> Iterator[Share]:
+        """Live shares of a patient's studies, newest first."""
+        places = self._listed(f"H#{patient.hospital}#P#{patient.patient_id}", prefix="SHARE#")
+        return (share for share in self._of_places(places) if _is_live(share) and patient in share.patients)
+
+    def at(self, hospital: str, before: str = "") -> tuple[list[Share], str]:
+        """Some live shares of a hospital's studies, newest first."""
+        places = self._listed(f"SHARES-AT#{hospital}", before=before)
+        following = places[-1]["sk"] if len(places) == MOST_LISTED else ""
+        return [share for share in self._of_places(places) if _is_live(share)], following
+
+    def revoke(self, share: Share, now: int, by: Ender) -> None:
         """End a share; the first time counts."""
         update = {
             "TableName": self._table,
-            "Key": _key(share.share_id),
-            "UpdateExpression": "SET revoked_at = :now",
+            "Key": key_of(share.share_id),
+            "UpdateExpression": "SET revoked_at = :now, revoked_by = :by",
             "ConditionExpression": "revoked_at = :never",
-            "ExpressionAttributeValues": to_item({":now": now, ":never": 0}),
+            "ExpressionAttributeValues": to_item({":now": now, ":by": by.value, ":never": 0}),
         }
-        changes: list[dict[str, Any]] = [{"Update": update}]
+        listed = list(pointers(share))
         if share.kind is not Kind.LINK:
-            listed = {"pk": _with(share.kind, share.recipient), "sk": _place(share)}
-            changes.append({"Delete": {"TableName": self._table, "Key": to_item(listed)}})
+            listed.append({"pk": list_with(share.kind, share.recipient), "sk": place_of(share)})
         try:
-            self._transact(changes)
+            self._transact([{"Update": update}, *self._deleted(listed), self._noted(share, now)])
         except Unavailable:
             known = self.share(share.share_id)
             if known is None or not known.revoked_at:
                 raise
+
+    def narrow(self, share: Share, kept: Share, now: int) -> None:
+        """Replace what a share gives by less."""
+        keys = [key_of(share.share_id)]
+        if share.kind is not Kind.LINK:
+            keys.append(to_item({"pk": list_with(share.kind, share.recipient), "sk": place_of(share)}))
+        before, after = values_of(share), values_of(kept)
+        update = {
+            "TableName": self._table,
+            "UpdateExpression": "SET grants = :grants, patients = :patients",
+            "ConditionExpression": "grants = :before AND revoked_at = :never",
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":grants": after["grants"],
+                    ":patients": after["patients"],
+                    ":before": before["grants"],
+                    ":never": 0,
+                }
+            ),
+        }
+        left = list(pointers(kept))
+        gone = [key for key in pointers(share) if key not in left]
+        try:
+            self._transact(
+                [*({"Update": {**update, "Key": key}} for key in keys), *self._deleted(gone), self._noted(share, now)]
+            )
+        except Unavailable as error:
+            raise Conflict("The share was changed meanwhile.") from error
+
+    def _deleted(self, keys: list[dict[str, Value]]) -> list[dict[str, Any]]:
+        return [{"Delete": {"TableName": self._table, "Key": to_item(key)}} for key in keys]
+
+    def _noted(self, share: Share, now: int) -> dict[str, Any]:
+        """That something was taken from those who have the share: what is remembered of them is out of date."""
+        item = {**ended_key(*share.target), "at": now, "expires_at": now + ENDED_KEPT_S}
+        return {"Put": {"TableName": self._table, "Item": to_item(item)}}
 
     def count_passcode_failure(self, share_id: str, by: int = 1) -> int:
         """Add to the failures of a passcode."""
         answer = call(
             self._dynamodb.update_item,
             TableName=self._table,
-            Key=_key(share_id),
+            Key=key_of(share_id),
             UpdateExpression="ADD passcode_failures :by",
             ConditionExpression="attribute_exists(pk)",
             ExpressionAttributeValues=to_item({":by": by}),
@@ -104,7 +147,7 @@ class DynamoDBShares:
             call(
                 self._dynamodb.update_item,
                 TableName=self._table,
-                Key=_key(share.share_id),
+                Key=key_of(share.share_id),
                 UpdateExpression="ADD uses :one",
                 ConditionExpression="revoked_at = :zero AND ends_at > :now AND "
                 "(maximum_uses = :zero OR uses < maximum_uses)",
@@ -112,17 +155,27 @@ class DynamoDBShares:
             )
         except ConditionFailed:
             return False
-        item: dict[str, Value] = {
-            "pk": f"SHARE#{share.share_id}",
-            "sk": f"USE#{use.used_at:012}#{use.session_id}",
-            "address": use.address,
-            "expires_at": share.ends_at + KEPT_S,
-        }
-        call(self._dynamodb.put_item, TableName=self._table, Item=to_item(item))
+        call(self._dynamodb.put_item, TableName=self._table, Item=use_item(share, use))
         return True
 
+    def note_use(self, share: Share, use: Use) -> None:
+        """Count and list the first use of a session of a recipient by name."""
+        new = {
+            "TableName": self._table,
+            "Item": use_item(share, use),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        count = {
+            "TableName": self._table,
+            "Key": key_of(share.share_id),
+            "UpdateExpression": "ADD uses :one",
+            "ExpressionAttributeValues": to_item({":one": 1}),
+        }
+        with suppress(TransactionCancelled):  # it was noted before
+            call(self._dynamodb.transact_write_items, TransactItems=[{"Put": new}, {"Update": count}])
+
     def uses(self, share_id: str) -> Iterator[Use]:
-        """Who opened the link."""
+        """Who used it."""
         items = query(
             self._dynamodb,
             TableName=self._table,
@@ -130,16 +183,30 @@ class DynamoDBShares:
             ExpressionAttributeValues=to_item({":pk": f"SHARE#{share_id}", ":use": "USE#"}),
             ConsistentRead=True,
         )
-        for values in map(from_item, items):
-            _, used_at, session_id = values["sk"].split("#", 2)
-            yield Use(int(used_at), session_id, values["address"])
+        found = [
+            Use(values["used_at"], values["sk"].removeprefix("USE#"), values["address"], values["who"])
+            for values in map(from_item, items)
+        ]
+        return iter(sorted(found, key=lambda use: (use.used_at, use.session_id)))
 
-    def _listed(self, pk: str) -> list[dict[str, Any]]:
+    def _of_places(self, places: list[dict[str, Any]]) -> Iterator[Share]:
+        """The shares of a list, in its order."""
+        ids = [place["sk"].rpartition("#")[2] for place in places]
+        found = batch_get(self._dynamodb, self._table, [key_of(share_id) for share_id in ids], consistent=True)
+        shares = {share.share_id: share for share in (share_of(from_item(item)) for item in found)}
+        return (shares[share_id] for share_id in ids if share_id in shares)
+
+    def _listed(self, pk: str, *, prefix: str = "", before: str = "") -> list[dict[str, Any]]:
+        condition, values = "pk = :pk", {":pk": pk}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": prefix}
+        elif before:
+            condition, values = f"{condition} AND sk < :before", {**values, ":before": before}
         answer = call(
             self._dynamodb.query,
             TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item({":pk": pk}),
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_item({**values}),
             ConsistentRead=True,
             ScanIndexForward=False,
             Limit=MOST_LISTED,
@@ -153,42 +220,5 @@ class DynamoDBShares:
             raise Unavailable("The registry is busy.") from error
 
 
-def _key(share_id: str) -> Item:
-    return to_item({"pk": f"SHARE#{share_id}", "sk": "SHARE"})
-
-
-def _with(kind: Kind, recipient: str) -> str:
-    return f"SHARES-WITH#{kind.value}#{recipient}"
-
-
-def _place(share: Share) -> str:
-    return f"{share.created_at:012}#{share.share_id}"
-
-
-def _values(share: Share) -> dict[str, str | int]:
-    return {
-        "share_id": share.share_id,
-        "maker": share.maker,
-        "maker_name": share.maker_name,
-        "maker_hospital": share.maker_hospital,
-        "grants": json.dumps(share.scope.to_claims(), separators=(",", ":")),
-        "kind": share.kind.value,
-        "recipient": share.recipient,
-        "label": share.label,
-        "message": share.message,
-        "created_at": share.created_at,
-        "ends_at": share.ends_at,
-        "maximum_uses": share.maximum_uses,
-        "secret_digest": share.secret_digest,
-        "passcode_hash": share.passcode_hash,
-        "uses": share.uses,
-        "passcode_failures": share.passcode_failures,
-        "revoked_at": share.revoked_at,
-        "expires_at": share.ends_at + KEPT_S,
-    }
-
-
-def _share(values: dict[str, Any]) -> Share:
-    own = {name: values[name] for name in values if name not in ("pk", "sk", "expires_at", "grants", "kind")}
-    grants = Scope.from_claims(json.loads(values["grants"])).shared
-    return Share(**own, grants=grants, kind=Kind(values["kind"]))
+def _is_live(share: Share) -> bool:
+    return not share.revoked_at and share.ends_at > time.time()

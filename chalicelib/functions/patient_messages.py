@@ -1,4 +1,4 @@
-"""Sends SMS about a patient's code: a one-time password, that a professional obtained access, an added application.
+"""Sends SMS: one-time passwords of patients and links, that a professional obtained access, an added application.
 
 It runs apart from the API, which therefore answers as fast to a wrong code as to a right one. The event is
 {"challenge": id}, {"hospital", "patient_id", "issuer", "professional", "until"}, or the same with "on" in place of
@@ -14,6 +14,7 @@ from datetime import date
 from chalicelib import wiring, wiring_meters, wiring_patients
 from chalicelib.access.holders import Holder
 from chalicelib.access.patient_sign_in import make_one_time_password
+from chalicelib.access.share_opening import share_of_challenge
 from chalicelib.archive.scope import PatientRef
 from chalicelib.billing.facts import SMS_SEGMENTS, MeterFact
 from chalicelib.errors import Unavailable
@@ -24,6 +25,7 @@ from chalicelib.notify.patient_message import (
     application_added_text,
     emergency_access_text,
     one_time_password_text,
+    share_password_text,
 )
 
 logger = wiring.logger("patient-messages")
@@ -45,6 +47,9 @@ def _one_time_password(event: dict[str, str]) -> str:
     if made is None:
         return "nothing"
     challenge, password = made
+    if share := share_of_challenge(wiring.shares(), challenge):
+        paying = share.maker_hospital or share.grants[0].hospital
+        return _send(share.phone_number, share_password_text(password), paying)
     code = wiring.patient_codes().of_index(challenge.index)
     return _send_to(code.holder, one_time_password_text(password)) if code else "nothing"
 
@@ -77,9 +82,13 @@ def _send_to(holder: Holder, text: str) -> str:
     number = _number(holder)
     if not number:
         return "no-contact"
+    return _send(number, text, patient.hospital)
+
+
+def _send(number: str, text: str, hospital: str) -> str:
     message_id = wiring.sms().send(number, text)
     try:
-        fact = MeterFact(patient.hospital, SMS_SEGMENTS, message_id, segments(text), int(time.time() * 1000))
+        fact = MeterFact(hospital, SMS_SEGMENTS, message_id, segments(text), int(time.time() * 1000))
         wiring_meters.facts().record(fact)
     except Unavailable:
         logger.warning("sms not metered")  # in favour of the hospital: what was sent is not sent again

@@ -18,6 +18,15 @@ def one_time_password_text(password: str) -> str:
     return f"Sans Film : votre code de connexion est {password}, valable 5 minutes. Ne le communiquez à personne."
 
 
+def share_password_text(password: str) -> str:
+    """The password that somebody asked for who opens the link of a share.
+
+    >>> share_password_text("012345")
+    'Sans Film : le code du partage est 012345, valable 5 minutes. Ne le communiquez à personne.'
+    """
+    return f"Sans Film : le code du partage est {password}, valable 5 minutes. Ne le communiquez à personne."
+
+
 def access_given_text(professional: str, until: date, public_url: str) -> str:
     """A professional obtained access with the patient's code.
 

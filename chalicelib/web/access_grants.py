@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
-from chalicelib.access.access_grants import AccessGrant, Presented, end_grant, present_code, shorten_grant
+from chalicelib.access.access_grants import AccessGrant, Presented, grant_of, present_code, shorten_grant
 from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.proxies import today_in_paris
@@ -24,6 +24,7 @@ from chalicelib.web.http import (
 from chalicelib.web.patient_auditing import record_about_patient, record_refused_code
 from chalicelib.web.patient_codes import NOT_STORED, day_in_paris, shown_time
 from chalicelib.web.schemas import json_body
+from chalicelib.web.share_ending import end_accesses, end_shares_beyond
 
 routes = Blueprint(__name__)
 
@@ -81,6 +82,8 @@ def change_access_grant(grant: str) -> Response:
     until = json_body(request, "AccessGrantChange")["until"]
     changed = shorten_grant(wiring.access_grants(), patient, path_value(grant), until, today_in_paris())
     detail = {"professional": changed.professional, "until": shown_time(changed.expires_at)}
+    # Before it is said to be done: what was shared until later ends now, and can be shared again.
+    end_shares_beyond(request, session, changed)
     record_about_patient(request, session, Action.GRANT_CHANGED, patient, **detail)
     return respond_json(_shown(changed), 200, NOT_STORED)
 
@@ -91,7 +94,8 @@ def delete_access_grant(grant: str) -> Response:
     """A patient ends an access: the professional's next request is refused."""
     request = routes.current_request
     session, patient = _patient_of(request)
-    ended = end_grant(wiring.access_grants(), patient, path_value(grant))
+    ended = grant_of(wiring.access_grants(), patient, path_value(grant))
+    end_accesses(request, session, [ended])
     record_about_patient(request, session, Action.GRANT_REVOKED, patient, professional=ended.professional)
     return respond(b"", "application/json", 204, NOT_STORED)
 

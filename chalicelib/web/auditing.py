@@ -25,6 +25,7 @@ from chalicelib.web.audit_searches import subject_of_search
 from chalicelib.web.capabilities import ANYTHING_ELSE
 from chalicelib.web.dicomweb_operations import BASE, matching
 from chalicelib.web.http import client_address, path_value, problem, query_multi, signed_in
+from chalicelib.web.share_uses import note_use
 
 WINDOW_S = 900
 WINDOW_MS = WINDOW_S * 1000
@@ -60,11 +61,14 @@ def record_access(request: Request, next_handler: Callable[[Request], Response])
     if _recorded.get(key) == int(time.time()) // WINDOW_S:
         return response
     try:
-        wiring.audit_trail().record(_event(request, action, key, route, parameters, response.status_code))
+        session = signed_in(request)  # with what patients granted a professional
+        event = _event(request, session, action, key, route, parameters, response.status_code)
+        wiring.audit_trail().record(event)
     except errors.ArchiveError as error:
         wiring.logger("api").error("access not recorded", extra={"route": route, "error": type(error).__name__})
         return problem(503, "The access could not be recorded in the audit trail. Try again later.")
     _remember(key)
+    note_use(request, session, event)
     return response
 
 
@@ -121,9 +125,14 @@ def _remember(key: tuple[str, ...]) -> None:
 
 
 def _event(
-    request: Request, action: Action, key: tuple[str, ...], route: str, encoded: Mapping[str, str], status: int
+    request: Request,
+    session: Session,
+    action: Action,
+    key: tuple[str, ...],
+    route: str,
+    encoded: Mapping[str, str],
+    status: int,
 ) -> AuditEvent:
-    session = signed_in(request)  # with what patients granted a professional
     now_ms = int(time.time() * 1000)
     slot_ms = now_ms // WINDOW_MS * WINDOW_MS
     parameters = {name: path_value(value) for name, value in encoded.items()}

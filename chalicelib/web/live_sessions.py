@@ -1,7 +1,7 @@
 """Around every request of a session: it has to be live now, and use prolongs it (docs/adr/0026).
 
-The authorizer's answer may be half a minute old; here one consistent read says whether the session was ended, or its
-account disabled, meanwhile.
+The authorizer's answer may be half a minute old; here one consistent read says whether the session was ended, its
+account disabled, or something taken back that was shared with it, meanwhile.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from chalice.app import Request, Response
 from chalicelib import errors, wiring, wiring_accounts
 from chalicelib.access.accounts import SessionRecord, admitted_now, used
 from chalicelib.access.model import Session
-from chalicelib.access.sessions import session_from_context, sign_session
+from chalicelib.access.sessions import session_from_context, session_to_context, sign_session
+from chalicelib.access.shared_scope import watched_of, with_shares
 from chalicelib.web.http import GRANTED_UNTIL, problem
 from chalicelib.web.sessions import session_cookie
+
+REMEMBERED_S = 60
+"""Longer than an authorizer's answer is: what was found to be shared before may hold what was taken back since."""
 
 
 def admit_and_prolong(request: Request, next_handler: Callable[[Request], Response]) -> Response:
@@ -27,7 +31,10 @@ def admit_and_prolong(request: Request, next_handler: Callable[[Request], Respon
         return next_handler(request)
     try:
         session = session_from_context(context)
-        record, request.context[GRANTED_UNTIL] = admitted_now(wiring_accounts.accounts(), session)
+        record, state = admitted_now(wiring_accounts.accounts(), session, watched_of(session))
+        request.context[GRANTED_UNTIL] = state.granted_until
+        if state.shares_ended_at > time.time() - REMEMBERED_S:
+            session = _with_what_is_shared_now(request, session)
     except errors.NotAuthenticated as error:
         return problem(401, str(error))
     except errors.Unavailable as error:
@@ -38,6 +45,14 @@ def admit_and_prolong(request: Request, next_handler: Callable[[Request], Respon
         if cookie:
             response.headers["Set-Cookie"] = cookie
     return response
+
+
+def _with_what_is_shared_now(request: Request, session: Session) -> Session:
+    """Forget what the authorizer found to be shared; `errors.NotAuthenticated` for a guest whose share ended."""
+    own = replace(session, scope=replace(session.scope, shared=()))
+    session = with_shares(wiring.shares(), own)
+    request.context["authorizer"] = session_to_context(session)
+    return session
 
 
 def _next_cookie(session: Session, record: SessionRecord) -> str:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring, wiring_patients
-from chalicelib.access.access_grants import end_grants
 from chalicelib.access.audit import Action
 from chalicelib.access.holders import Holder
 from chalicelib.access.model import Permission, Session
@@ -19,6 +18,7 @@ from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import current_session, handles_errors, path_value, query_value, respond, respond_json
 from chalicelib.web.patient_auditing import record_about_patient
 from chalicelib.web.schemas import json_body
+from chalicelib.web.share_ending import end_accesses
 
 routes = Blueprint(__name__)
 
@@ -78,7 +78,7 @@ def delete_patient_code(patient: str) -> Response:
     session = _desk(request)
     named = patient_of(session.hospital, path_value(patient), query_value(request, "issuer"))
     # First, and whether or not there is a code: one that has expired leaves accesses behind.
-    end_grants(wiring.access_grants(), named)
+    end_accesses(request, session, wiring.access_grants().of_patient(named))
     wiring_patients.second_factors().forget(Holder(named))
     revoke(wiring.registry(), wiring.patient_codes(), named)
     record_about_patient(request, session, Action.CODE_REVOKED, named)

@@ -12,7 +12,7 @@ TOKEN: Schema = {
     "description": "What follows # in the address of the link",
 }
 STATE: Schema = {"type": "string", "enum": ["live", "expired", "revoked", "used-up", "locked"]}
-KIND: Schema = {"type": "string", "enum": ["link", "user", "hospital"]}
+KIND: Schema = {"type": "string", "enum": ["link", "user", "professional", "hospital"]}
 MODALITIES: Schema = {"type": "array", "items": STRING}
 FROM = object_of({"name": STRING, "hospital": STRING})
 STUDY = object_of(
@@ -30,21 +30,41 @@ GIVES: dict[str, Schema] = {
     "reports": {"type": "boolean", "description": "Reports and documents are given too"},
     "download": {"type": "boolean", "description": "Instances may be retrieved as files, not only looked at"},
 }
-SHARE: dict[str, Schema] = {
+RECIPIENT: Schema = {"type": "string", "description": "Name of the user or hospital, RPPS number; the label of a link"}
+PHONE_END: Schema = {
+    "type": "string",
+    "description": "Last two digits of the number that the one-time password goes to; empty without one",
+}
+TERMS: dict[str, Schema] = {
     "id": STRING,
     "kind": KIND,
-    "recipient": {"type": "string", "description": "Name of the user or hospital; the label of a link"},
-    "label": STRING,
-    "message": STRING,
-    "studies": {"type": "array", "items": STUDY},
     **GIVES,
     "created_at": TIME,
     "expires_at": TIME,
     "state": STATE,
-    "uses": COUNT,
+    "uses": {**COUNT, "description": "Openings of a link, or sessions of recipients by name in which it was used"},
+}
+SHARE: dict[str, Schema] = {
+    **TERMS,
+    "recipient": RECIPIENT,
+    "label": STRING,
+    "message": STRING,
+    "studies": {"type": "array", "items": STUDY},
     "maximum_uses": {**COUNT, "description": "0: any number"},
     "has_passcode": {"type": "boolean"},
+    "phone_number_ends_in": PHONE_END,
+    "under_access": {"type": "boolean", "description": "It ends with the access that the patient gave its maker"},
+    "revoked_by": {"type": "string", "enum": ["", "maker", "patient", "hospital", "operator", "grant"]},
 }
+SHARE_OF_OTHERS = object_of(
+    {
+        **TERMS,
+        "from": FROM,
+        "recipient": RECIPIENT,
+        "studies": {"type": "array", "items": STUDY, "description": "The patient's, or the hospital's, alone"},
+        "is_own": {"type": "boolean", "description": "Made by whoever asks"},
+    }
+)
 
 SHARING_SCHEMAS: dict[str, Schema] = {
     "ShareRequest": object_of(
@@ -67,7 +87,7 @@ SHARING_SCHEMAS: dict[str, Schema] = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 100,
-                "description": "Username or hospital id; not for a link",
+                "description": "Username, RPPS number or hospital id; not for a link",
             },
             "label": {"type": "string", "maxLength": 100, "description": "Who the recipient is"},
             "message": {"type": "string", "maxLength": 1000},
@@ -80,8 +100,25 @@ SHARING_SCHEMAS: dict[str, Schema] = {
             },
             "maximum_uses": {"type": "integer", "minimum": 0, "maximum": 1000},
             "passcode": {"type": "string", "minLength": 6, "maxLength": 64},
+            "phone_number": {
+                "type": "string",
+                "maxLength": 40,
+                "description": "Of a link: a mobile that a one-time password is sent to; French without a country code",
+            },
         },
-        frozenset({"recipient", "label", "message", "reports", "download", "days", "maximum_uses", "passcode"}),
+        frozenset(
+            {
+                "recipient",
+                "label",
+                "message",
+                "reports",
+                "download",
+                "days",
+                "maximum_uses",
+                "passcode",
+                "phone_number",
+            }
+        ),
     ),
     "NewShare": object_of(
         {**SHARE, "url": {"type": "string", "description": "Of the link, shown this once"}}, frozenset({"url"})
@@ -91,11 +128,24 @@ SHARING_SCHEMAS: dict[str, Schema] = {
             **SHARE,
             "opened": {
                 "type": "array",
-                "items": object_of({"at": TIME, "network": {"type": "string", "description": "From which, shortened"}}),
+                "items": object_of(
+                    {
+                        "at": TIME,
+                        "network": {"type": "string", "description": "From which, shortened"},
+                        "who": {"type": "string", "description": "A recipient by name; empty for a link"},
+                    }
+                ),
             },
         }
     ),
     "Shares": list_of("shares", object_of(SHARE)),
+    "SharesOfPatient": list_of("shares", SHARE_OF_OTHERS),
+    "SharesOfHospital": list_of(
+        "shares",
+        SHARE_OF_OTHERS,
+        next={"type": "string", "description": "Next page's `before`, empty at the end"},
+    ),
+    "OperatedShare": object_of({**TERMS, "hospitals": {"type": "array", "items": STRING}, "study_count": COUNT}),
     "ReceivedShares": list_of(
         "shares",
         object_of(
@@ -127,6 +177,8 @@ SHARING_SCHEMAS: dict[str, Schema] = {
             **GIVES,
             "expires_at": TIME,
             "has_passcode": {"type": "boolean"},
+            "has_one_time_password": {"type": "boolean", "description": "One is sent to a phone, see `beginOpening`"},
+            "phone_number_ends_in": PHONE_END,
         }
     ),
 }

@@ -19,11 +19,11 @@ from chalicelib.web.http import client_address
 
 
 def record_share(
-    request: Request, session: Session, action: Action, share: Share, studies: Iterable[StudyRecord]
+    request: Request, session: Session, action: Action, share: Share, studies: Iterable[StudyRecord], **more: str
 ) -> None:
     """Record what somebody did with a share, once for each of its studies. Raises as `AuditTrail.record`."""
     who = who_of(session, client_address(request))
-    detail: dict[str, str | int | bool] = {"share": share.share_id, "kind": share.kind.value}
+    detail: dict[str, str | int | bool] = {"share": share.share_id, "kind": share.kind.value, **more}
     if share.recipient:
         detail["recipient"] = share.recipient
     for study in studies:

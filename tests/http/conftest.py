@@ -78,11 +78,16 @@ def http(cloud: Cloud, edge_secret: str, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def bearer(cloud: Cloud) -> Issue:
-    """`bearer(Role.RADIOLOGIST, "nord")`: headers with a token; `scope=` replaces the hospital's scope."""
+    """`bearer(Role.RADIOLOGIST, "nord")`: headers with a token; `scope=` replaces the hospital's scope.
+
+    `rpps=` is of a professional whom Pro Santé Connect signed in.
+    """
 
     def issue(role: Role, hospital: str = "", scope: Scope | None = None, **more: Any) -> dict[str, str]:
         own = scope if scope is not None else Scope(hospitals=(hospital,) if hospital else ())
-        identity = Identity(f"{role.value}@{hospital}", role.value, role, hospital, own)
+        professional_id = more.pop("rpps", "")
+        subject = f"rpps:{professional_id}" if professional_id else f"{role.value}@{hospital}"
+        identity = Identity(subject, role.value, role, hospital, own, professional_id)
         settings = wiring.settings()
         lifetime_s = more.pop("lifetime_s", settings.session_lifetime_s)
         token, _ = issue_session(

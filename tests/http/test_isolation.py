@@ -93,6 +93,11 @@ def recipient(http: HttpClient, bearer: Issue) -> Headers:
     return bearer(Role.RADIOLOGIST, "sud")
 
 
+def professional(http: HttpClient, bearer: Issue) -> Headers:
+    share(http, bearer, kind="professional", recipient="10100000017", series=(SECOND,), download=False)
+    return bearer(Role.GP, "", Scope(), rpps="10100000017")
+
+
 IMAGES = {"first series", "second series"}
 OF_STUDY = IMAGES | {"report", "document among images"}
 SEEN: dict[str, tuple[Who, set[str]]] = {
@@ -113,6 +118,7 @@ SEEN: dict[str, tuple[Who, set[str]]] = {
         guest_of(series=(FIRST,), reports=False, download=False),
         {"first series"},
     ),
+    "colleague by RPPS, to look at only, not to download": (professional, {"second series"}),
     "hospital that one series is shared with": (recipient, {"first series", "study of another hospital"}),
 }
 """Who sees which targets; nobody else is shown that there are more."""
@@ -284,6 +290,12 @@ API_ROWS: dict[tuple[str, str], set[str]] = {
     **{("GET", path): IMAGE_ROLES for path in ("/api/shares", "/api/shares/{share}", "/api/received-shares")},
     ("POST", "/api/shares"): IMAGE_ROLES,
     ("DELETE", "/api/shares/{share}"): IMAGE_ROLES,
+    ("GET", "/api/my/shares"): {"patient"},
+    ("DELETE", "/api/my/shares/{share}"): {"patient"},
+    ("GET", "/api/hospitals/{hospital}/shares"): {"pacs-manager"},
+    ("DELETE", "/api/hospitals/{hospital}/shares/{share}"): {"pacs-manager"},
+    ("GET", "/api/operations/shares/{share}"): {"operator"},
+    ("DELETE", "/api/operations/shares/{share}"): {"operator"},
     ("GET", "/api/studies/{study}/marks"): MARKING,
     ("POST", "/api/studies/{study}/marks"): MARKING,
     ("DELETE", "/api/studies/{study}/marks/{mark}"): MARKING,

@@ -9,6 +9,7 @@ import pytest
 from chalicelib import errors, wiring
 from chalicelib.access import share_model
 from chalicelib.access.model import Role, User
+from chalicelib.access.share_opening import WRONG
 from chalicelib.archive.scope import PatientRef, Scope
 from tests.http.conftest import HttpClient, Issue
 from tests.http.sharing import (
@@ -75,15 +76,18 @@ def test_nothing_that_opens_a_link_is_kept(exams: HttpClient, bearer: Issue) -> 
 
 
 def test_other_tokens_open_nothing(exams: HttpClient, bearer: Issue) -> None:
-    made = share(exams, bearer)
+    made = share(exams, bearer, passcode="secret-1")
+    wrong = post(exams, "/api/share-session", {"token": token_of(made), "passcode": "wrong-1"})
+    assert (wrong.status_code, wrong.json_body["detail"]) == (401, WRONG)
     for token in ("x" * 30, "unknown-id-12345.secret", f"{made['id']}.", f"{made['id']}.wrong", ".x12345678"):
-        for path in ("/api/share-preview", "/api/share-session"):
-            answer = post(exams, path, {"token": token})
-            assert (answer.status_code, answer.json_body["detail"]) == (404, "There is no such share.")
+        answer = post(exams, "/api/share-preview", {"token": token})
+        assert (answer.status_code, answer.json_body["detail"]) == (404, "There is no such share.")
+        # A wrong link is answered as a wrong passcode is.
+        assert post(exams, "/api/share-session", {"token": token}).body == wrong.body
 
 
 def test_a_passcode_cannot_be_guessed(exams: HttpClient, bearer: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.access.shares.PASSCODE_FAILURES", 2)
+    monkeypatch.setattr("chalicelib.access.share_opening.PASSCODE_FAILURES", 2)
     monkeypatch.setattr(share_model, "PASSCODE_FAILURES", 2)
     made = share(exams, bearer, passcode="secret-1")
     attempts = [{"token": token_of(made), "passcode": word} for word in ("a", "b", "secret-1", "secret-1")]
@@ -149,6 +153,11 @@ REFUSED: list[tuple[dict[str, Any], int]] = [
     ({"kind": "hospital", "recipient": "ouest"}, 404),
     ({"kind": "hospital", "recipient": "nord"}, 400),
     ({"kind": "user"}, 404),
+    ({"kind": "professional", "recipient": "1010000001"}, 400),
+    ({"kind": "professional", "recipient": "1010000001O"}, 400),
+    ({"kind": "professional", "recipient": "10100000017", "phone_number": "0639980001"}, 400),
+    ({"kind": "link", "phone_number": "0142000000"}, 400),
+    ({"kind": "link", "phone_number": "call me"}, 400),
     ({"kind": "link", "recipient": "x"}, 400),
     ({"kind": "hospital", "recipient": "sud", "passcode": "secret-1"}, 400),
     ({"kind": "link", "passcode": "short"}, 400),
