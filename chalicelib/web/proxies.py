@@ -9,7 +9,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring, wiring_patients
 from chalicelib.access import proxies as use_cases
-from chalicelib.access.access_grants import end_grants
+from chalicelib.access.access_grants import grants_by
 from chalicelib.access.audit import Action
 from chalicelib.access.model import Permission, Role, Session
 from chalicelib.access.patient_codes import PatientCode, hand_over, patient_of, prepare_code
@@ -23,6 +23,7 @@ from chalicelib.web.http import current_session, handles_errors, path_value, que
 from chalicelib.web.patient_auditing import record_about_patient
 from chalicelib.web.patient_codes import NOT_STORED, day_in_paris, hospital_name, shown_time
 from chalicelib.web.schemas import json_body
+from chalicelib.web.share_ending import end_accesses
 
 routes = Blueprint(__name__)
 
@@ -135,7 +136,7 @@ def _named(request: Request, patient: str) -> tuple[Session, PatientRef]:
 
 def _end(request: Request, session: Session, proxy: Proxy) -> Response:
     use_cases.shut_out(wiring.registry(), wiring.patient_codes(), wiring_patients.second_factors(), proxy)
-    end_grants(wiring.access_grants(), proxy.patient, proxy.proxy_id)
+    end_accesses(request, session, grants_by(wiring.access_grants(), proxy.patient, proxy.proxy_id))
     for share in list(wiring.shares().made_by(proxy.holder.subject)):
         if share.state is State.LIVE:
             revoke_share(wiring.shares(), wiring.registry(), share)

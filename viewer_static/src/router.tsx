@@ -84,6 +84,11 @@ const sharesRoute = createRoute({
   path: "/shares",
   component: lazyRouteComponent(() => import("./pages/Shares"), "SharesPage"),
 });
+const hospitalSharesRoute = createRoute({
+  getParentRoute: () => signedInRoute,
+  path: "/hospital-shares",
+  component: lazyRouteComponent(() => import("./pages/SharesOfOthers"), "HospitalSharesPage"),
+});
 const ledgerRoute = createRoute({
   getParentRoute: () => signedInRoute,
   path: "/ledger",
@@ -161,6 +166,7 @@ const routeTree = rootRoute.addChildren([
     seriesRoute,
     documentRoute,
     sharesRoute,
+    hospitalSharesRoute,
     sessionsRoute,
     ledgerRoute,
     dashboardRoute,

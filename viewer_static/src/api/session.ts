@@ -19,7 +19,8 @@ export type Permission =
   | "review-break-glass"
   | "operate"
   | "manage-accounts"
-  | "share";
+  | "share"
+  | "end-shares";
 
 export interface Session {
   display_name: string;

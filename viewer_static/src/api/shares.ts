@@ -1,10 +1,10 @@
 /** Shares: studies given for a time by a link, to a colleague or to a hospital. */
 
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { request, requestJson } from "./http";
 import type { Session } from "./session";
 
-export type ShareKind = "link" | "user" | "hospital";
+export type ShareKind = "link" | "professional" | "user" | "hospital";
 export type ShareState = "live" | "expired" | "revoked" | "used-up" | "locked";
 
 export interface SharedStudy {
@@ -35,6 +35,42 @@ export interface Share extends Terms {
   uses: number;
   maximum_uses: number;
   has_passcode: boolean;
+  /** Two digits of the phone that a one-time password goes to, or none. */
+  phone_number_ends_in: string;
+  /** It ends with the access that the patient gave its maker. */
+  under_access: boolean;
+  revoked_by: "" | "maker" | "patient" | "hospital" | "operator" | "grant";
+}
+
+/** A share as those see it whose exams it gives. */
+export interface ShareOfOthers extends Omit<Terms, "message"> {
+  id: string;
+  kind: ShareKind;
+  from: { name: string; hospital: string };
+  recipient: string;
+  studies: SharedStudy[];
+  created_at: string;
+  state: ShareState;
+  uses: number;
+  is_own: boolean;
+}
+
+/** A share without images or names, for the region's operator. */
+export interface OperatedShare extends Omit<Terms, "message"> {
+  id: string;
+  kind: ShareKind;
+  created_at: string;
+  state: ShareState;
+  uses: number;
+  hospitals: string[];
+  study_count: number;
+}
+
+/** The link was opened, or somebody by name used what was shared. */
+export interface ShareUse {
+  at: string;
+  network: string;
+  who: string;
 }
 
 export interface NewShare extends Share {
@@ -50,7 +86,7 @@ export interface ReceivedShare extends Terms {
 }
 
 export interface ShareRequest {
-  studies: { study_instance_uid: string; series?: string[] }[];
+  studies: { study_instance_uid: string; hospital?: string; series?: string[] }[];
   kind: ShareKind;
   recipient?: string;
   label?: string;
@@ -60,6 +96,7 @@ export interface ShareRequest {
   days: number;
   maximum_uses?: number;
   passcode?: string;
+  phone_number?: string;
 }
 
 export interface SharePreview extends Terms {
@@ -67,6 +104,8 @@ export interface SharePreview extends Terms {
   from: { name: string; hospital: string };
   exams: { study_date: string; modalities: string[] }[];
   has_passcode: boolean;
+  has_one_time_password: boolean;
+  phone_number_ends_in: string;
 }
 
 /** Who shares, and where: hospitals often are part of the name that their staff sign in with. */
@@ -86,8 +125,46 @@ export const makeShare = (wanted: ShareRequest) => post<NewShare>("/api/shares",
 export const openShare = (token: string, passcode: string) =>
   post<Session>("/api/share-session", { token, ...(passcode ? { passcode } : {}) });
 
-export async function revokeShare(id: string): Promise<void> {
-  await request(`/api/shares/${encodeURIComponent(id)}`, { method: "DELETE" });
+/** Has a one-time password sent; answers the same whether link and passcode are right or not. */
+export const beginOpening = (token: string, passcode: string) =>
+  post<{ challenge: string; expires_in_s: number }>("/api/share-challenge", {
+    token,
+    ...(passcode ? { passcode } : {}),
+  });
+export const finishOpening = (challenge: string, one_time_password: string) =>
+  post<Session>("/api/share-session/one-time-password", { challenge, one_time_password });
+
+async function end(list: string, id: string): Promise<void> {
+  await request(`${list}/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+const atHospital = (hospital: string) => `/api/hospitals/${encodeURIComponent(hospital)}/shares`;
+
+export const revokeShare = (id: string) => end("/api/shares", id);
+export const endMyShare = (id: string) => end("/api/my/shares", id);
+export const endHospitalShare = (hospital: string, id: string) => end(atHospital(hospital), id);
+export const endOperatedShare = (id: string) => end("/api/operations/shares", id);
+
+export const readOperatedShare = (id: string) =>
+  requestJson<OperatedShare>(`/api/operations/shares/${encodeURIComponent(id)}`);
+
+/** Live shares that open the patient's own exams. */
+export const mySharesQuery = queryOptions({
+  queryKey: ["my-shares"],
+  queryFn: async ({ signal }) => (await requestJson<{ shares: ShareOfOthers[] }>("/api/my/shares", { signal })).shares,
+});
+
+/** Live shares of a hospital's exams, page by page. */
+export function hospitalSharesQuery(hospital: string) {
+  return infiniteQueryOptions({
+    queryKey: ["hospital-shares", hospital],
+    queryFn: ({ signal, pageParam }) => {
+      const parameters = pageParam ? `?${new URLSearchParams({ before: pageParam })}` : "";
+      return requestJson<{ shares: ShareOfOthers[]; next: string }>(atHospital(hospital) + parameters, { signal });
+    },
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next || undefined,
+  });
 }
 
 export const sharesQuery = queryOptions({
@@ -100,7 +177,7 @@ export function shareUsesQuery(id: string) {
     queryKey: ["shares", id],
     queryFn: async ({ signal }) => {
       const path = `/api/shares/${encodeURIComponent(id)}`;
-      return (await requestJson<{ opened: { at: string; network: string }[] }>(path, { signal })).opened;
+      return (await requestJson<{ opened: ShareUse[] }>(path, { signal })).opened;
     },
   });
 }

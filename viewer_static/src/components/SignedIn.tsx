@@ -12,6 +12,7 @@ import { Loading } from "./Page";
 const SECTIONS = [
   { to: "/", label: "navigation.worklist", permission: "read-images" },
   { to: "/shares", label: "navigation.shares", permission: "share" },
+  { to: "/hospital-shares", label: "navigation.hospitalShares", permission: "end-shares" },
   { to: "/access", label: "navigation.presentCode", permission: "present-codes" },
   { to: "/access", label: "navigation.ownAccess", permission: "manage-grants" },
   { to: "/who-looked", label: "navigation.ownTrail", permission: "manage-grants" },

@@ -1,10 +1,7 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useEffect, useState } from "react";
-import { Button } from "react-aria-components";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { SESSION_KEY, type Session, useSession } from "../api/session";
-import { openShare, type SharePreview, sharePreviewQuery, sharer } from "../api/shares";
+import { type SharePreview, sharePreviewQuery, sharer } from "../api/shares";
 import { ErrorMessage, kindOf } from "../components/ErrorMessage";
 import { LanguageSwitch } from "../components/LanguageSwitch";
 import { Logo } from "../components/Logo";
@@ -12,6 +9,7 @@ import { ModalityBadge } from "../components/Modality";
 import { Loading } from "../components/Page";
 import { readableDay } from "../dicomweb/json_model";
 import { readableInstant } from "./format";
+import { ShareOpening } from "./ShareOpening";
 
 /** What the link of a share gives, and the way in. The token never leaves the fragment but to the API. */
 export function OpenSharePage() {
@@ -89,56 +87,8 @@ function Preview({ token, preview }: { token: string; preview: SharePreview }) {
         {t("openShare.until", { until: readableInstant(preview.expires_at, i18n.language) })}{" "}
         {!preview.reports && t("openShare.noReports")} {!preview.download && t("openShare.noDownload")}
       </p>
-      <Opening token={token} needsPasscode={preview.has_passcode} />
+      <ShareOpening token={token} preview={preview} />
+      <p className="hint">{t("openShare.reference", { id: token.split(".")[0] })}</p>
     </>
-  );
-}
-
-function Opening({ token, needsPasscode }: { token: string; needsPasscode: boolean }) {
-  const { t } = useTranslation();
-  const navigate = useNavigate();
-  const queryClient = useQueryClient();
-  const session = useSession().data;
-  const [passcode, setPasscode] = useState("");
-  const opening = useMutation<Session, Error>({
-    mutationFn: () => openShare(token, passcode.trim()),
-    onSuccess: (opened) => {
-      queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] });
-      queryClient.setQueryData(SESSION_KEY, opened);
-      void navigate({ to: "/", replace: true });
-    },
-  });
-  function submit(event: FormEvent) {
-    event.preventDefault();
-    if (!opening.isPending) opening.mutate();
-  }
-  const failure = opening.error && kindOf(opening.error);
-  return (
-    <form className="form" onSubmit={submit}>
-      {needsPasscode && (
-        <label className="field">
-          <span>{t("openShare.passcode")}</span>
-          <input
-            type="password"
-            autoComplete="one-time-code"
-            required
-            value={passcode}
-            onChange={(event) => setPasscode(event.target.value)}
-          />
-        </label>
-      )}
-      {session && session.role !== "guest" && <p className="hint">{t("openShare.replaces")}</p>}
-      {failure && (
-        <p className="message message-error" role="alert">
-          {failure === "unauthenticated" && t("openShare.wrongPasscode")}
-          {failure === "forbidden" && t("openShare.notAnyMore")}
-          {failure !== "unauthenticated" && failure !== "forbidden" && t(`failure.${failure}`)}
-        </p>
-      )}
-      <Button type="submit" className="button button-wide" isDisabled={opening.isPending}>
-        {t("openShare.open")}
-      </Button>
-      <p className="hint">{t("openShare.traced")}</p>
-    </form>
   );
 }

@@ -6,6 +6,7 @@ import { type OperationsList, type OperationsRow, operationsQuery } from "../api
 import { ErrorMessage } from "../components/ErrorMessage";
 import { HospitalChoice } from "../components/HospitalChoice";
 import { Loading, Page } from "../components/Page";
+import { EndShareById } from "./EndShareById";
 import { readableBytes, readableInstant } from "./format";
 import { useHospital } from "./use_hospital";
 
@@ -23,20 +24,23 @@ const CODES = /_uid$|_key$|_id$|digest/;
 export function OperationsPage() {
   const { t } = useTranslation();
   const { hospital, choices, choose, error } = useHospital();
-  const [list, setList] = useState<OperationsList>("rejections");
+  const [list, setList] = useState<OperationsList | "shares">("rejections");
   return (
     <Page title={t("operations.title")}>
       <div className="filters">
         <HospitalChoice label={t("operations.hospital")} choices={choices} value={hospital} onChange={choose} />
       </div>
       {error && <ErrorMessage error={error} />}
-      <Tabs className="tabs" selectedKey={list} onSelectionChange={(key) => setList(key as OperationsList)}>
+      <Tabs className="tabs" selectedKey={list} onSelectionChange={(key) => setList(key as OperationsList | "shares")}>
         <TabList className="tab-list" aria-label={t("operations.tabs")}>
           {LISTS.map((name) => (
             <Tab key={name} id={name} className="tab">
               {t(`operations.${name}`)}
             </Tab>
           ))}
+          <Tab id="shares" className="tab">
+            {t("endShare.title")}
+          </Tab>
         </TabList>
         {LISTS.map((name) => (
           <TabPanel key={name} id={name} className="tab-panel">
@@ -44,6 +48,10 @@ export function OperationsPage() {
             <List list={name} hospital={hospital} />
           </TabPanel>
         ))}
+        <TabPanel id="shares" className="tab-panel">
+          <p className="introduction">{t("endShare.about")}</p>
+          <EndShareById />
+        </TabPanel>
       </Tabs>
     </Page>
   );

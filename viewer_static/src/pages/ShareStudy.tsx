@@ -1,20 +1,21 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Button, Dialog, DialogTrigger, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { useTranslation } from "react-i18next";
-import { hospitalsQuery } from "../api/hospitals";
 import { useSession } from "../api/session";
-import { makeShare, type NewShare, type ShareKind, sharesQuery } from "../api/shares";
+import { makeShare, type NewShare, type ShareKind, type ShareRequest, sharesQuery } from "../api/shares";
 import { kindOf } from "../components/ErrorMessage";
 import { QrCode } from "../components/QrCode";
 import { type DicomJson, Tag, text } from "../dicomweb/json_model";
 import { readableInstant } from "./format";
+import { readRpps } from "./rpps";
+import { LinkSecrets, NOTHING_SAID, OtherExams, Recipient, type Said, Series } from "./ShareFields";
 
 const DAYS = [1, 7, 30, 90];
-const KINDS: readonly ShareKind[] = ["link", "user", "hospital"];
+const KINDS: readonly ShareKind[] = ["link", "professional", "user", "hospital"];
 
 /** The button of a study's page by which it is shared, and its dialog. */
-export function ShareStudy({ study, series }: { study: string; series: DicomJson[] }) {
+export function ShareStudy({ study, series }: { study: DicomJson; series: DicomJson[] }) {
   const { t } = useTranslation();
   if (!useSession().data?.permissions.includes("share")) return null;
   return (
@@ -36,31 +37,57 @@ export function ShareStudy({ study, series }: { study: string; series: DicomJson
   );
 }
 
-const NOTHING_SAID = { kind: "link" as ShareKind, recipient: "", label: "", message: "", passcode: "" };
+interface Terms {
+  reports: boolean;
+  download: boolean;
+  days: number;
+  maximumUses: number;
+}
 
-function ShareForm({ study, series, onClose }: { study: string; series: DicomJson[]; onClose: () => void }) {
+/** What of the form belongs to the kind of share. */
+function ofKind(said: Said, terms: Terms): Partial<ShareRequest> {
+  if (said.kind !== "link") {
+    const recipient = said.kind === "professional" ? (readRpps(said.recipient) ?? said.recipient) : said.recipient;
+    return { recipient, ...(said.kind === "professional" ? { label: said.label } : {}) };
+  }
+  return {
+    label: said.label,
+    maximum_uses: terms.maximumUses,
+    ...(said.passcode ? { passcode: said.passcode } : {}),
+    ...(said.phoneNumber.trim() ? { phone_number: said.phoneNumber.trim() } : {}),
+  };
+}
+
+interface ShareFormProps {
+  study: DicomJson;
+  series: DicomJson[];
+  onClose: () => void;
+}
+
+function ShareForm({ study, series, onClose }: ShareFormProps) {
   const { t } = useTranslation();
   const queryClient = useQueryClient();
   const [said, setSaid] = useState(NOTHING_SAID);
   const [terms, setTerms] = useState({ reports: true, download: true, days: 7, maximumUses: 0 });
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
+  const [added, setAdded] = useState<ReadonlySet<string>>(new Set());
   const chosen = series.map((one) => text(one, Tag.SeriesInstanceUID)).filter((uid) => !left.has(uid));
   const making = useMutation({
     mutationFn: () =>
       makeShare({
-        studies: [{ study_instance_uid: study, ...(left.size > 0 ? { series: chosen } : {}) }],
+        studies: [
+          {
+            study_instance_uid: text(study, Tag.StudyInstanceUID),
+            ...(left.size > 0 ? { series: chosen } : {}),
+          },
+          ...[...added].map((uid) => ({ study_instance_uid: uid })),
+        ],
         kind: said.kind,
         message: said.message,
         reports: terms.reports,
         download: terms.download,
         days: terms.days,
-        ...(said.kind === "link"
-          ? {
-              label: said.label,
-              maximum_uses: terms.maximumUses,
-              ...(said.passcode ? { passcode: said.passcode } : {}),
-            }
-          : { recipient: said.recipient }),
+        ...ofKind(said, terms),
       }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: sharesQuery.queryKey }),
   });
@@ -69,7 +96,7 @@ function ShareForm({ study, series, onClose }: { study: string; series: DicomJso
     event.preventDefault();
     if (!making.isPending) making.mutate();
   }
-  const say = (more: Partial<typeof NOTHING_SAID>) => setSaid({ ...said, ...more });
+  const say = (more: Partial<Said>) => setSaid({ ...said, ...more });
   return (
     <form className="form" onSubmit={submit}>
       <fieldset className="choices">
@@ -86,8 +113,9 @@ function ShareForm({ study, series, onClose }: { study: string; series: DicomJso
           </label>
         ))}
       </fieldset>
-      <Recipient {...said} onChange={say} />
+      <Recipient said={said} onChange={say} />
       <Series series={series} left={left} onChange={setLeft} />
+      <OtherExams study={study} added={added} onChange={setAdded} />
       <fieldset className="choices">
         <legend>{t("share.gives")}</legend>
         {(["reports", "download"] as const).map((name) => (
@@ -128,19 +156,7 @@ function ShareForm({ study, series, onClose }: { study: string; series: DicomJso
           </label>
         )}
       </div>
-      {said.kind === "link" && (
-        <label className="field">
-          <span>{t("share.passcode")}</span>
-          <input
-            value={said.passcode}
-            minLength={6}
-            maxLength={64}
-            autoComplete="off"
-            onChange={(event) => say({ passcode: event.target.value })}
-          />
-          <span className="hint">{t("share.passcodeHint")}</span>
-        </label>
-      )}
+      {said.kind === "link" && <LinkSecrets said={said} onChange={say} />}
       <label className="field">
         <span>{t("share.message")}</span>
         <textarea
@@ -153,7 +169,7 @@ function ShareForm({ study, series, onClose }: { study: string; series: DicomJso
       </label>
       {making.error && (
         <p className="message message-error" role="alert">
-          {kindOf(making.error) === "not-found" ? t("share.unknownRecipient") : t(`failure.${kindOf(making.error)}`)}
+          <Refusal error={making.error} kind={said.kind} />
         </p>
       )}
       <div className="dialog-actions">
@@ -168,81 +184,13 @@ function ShareForm({ study, series, onClose }: { study: string; series: DicomJso
   );
 }
 
-interface RecipientProps {
-  kind: ShareKind;
-  recipient: string;
-  label: string;
-  onChange: (more: { recipient?: string; label?: string }) => void;
-}
-
-function Recipient({ kind, recipient, label, onChange }: RecipientProps) {
+function Refusal({ error, kind }: { error: Error; kind: ShareKind }) {
   const { t } = useTranslation();
-  const own = useSession().data?.hospital?.id;
-  const { data: hospitals = [] } = useQuery({ ...hospitalsQuery, enabled: kind === "hospital" });
-  if (kind === "hospital") {
-    return (
-      <label className="field">
-        <span>{t("share.hospital")}</span>
-        <select value={recipient} required onChange={(event) => onChange({ recipient: event.target.value })}>
-          <option value="">{t("share.choose")}</option>
-          {hospitals
-            .filter(({ id }) => id !== own)
-            .map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
-        </select>
-      </label>
-    );
-  }
-  const isUser = kind === "user";
-  return (
-    <label className="field">
-      <span>{t(isUser ? "share.user" : "share.label")}</span>
-      <input
-        value={isUser ? recipient : label}
-        required={isUser}
-        maxLength={100}
-        autoComplete="off"
-        autoCapitalize={isUser ? "none" : undefined}
-        onChange={(event) => onChange(isUser ? { recipient: event.target.value } : { label: event.target.value })}
-      />
-    </label>
-  );
-}
-
-interface SeriesProps {
-  series: DicomJson[];
-  left: ReadonlySet<string>;
-  onChange: (left: ReadonlySet<string>) => void;
-}
-
-/** Every series unless some are left out. */
-function Series({ series, left, onChange }: SeriesProps) {
-  const { t } = useTranslation();
-  if (series.length < 2) return null;
-  function choose(uid: string, isChosen: boolean) {
-    const next = new Set(left);
-    if (isChosen) next.delete(uid);
-    else next.add(uid);
-    onChange(next);
-  }
-  return (
-    <details className="choices">
-      <summary>{t("share.series", { chosen: series.length - left.size, count: series.length })}</summary>
-      {series.map((one) => {
-        const uid = text(one, Tag.SeriesInstanceUID);
-        const name = [text(one, Tag.Modality), text(one, Tag.SeriesDescription)].filter(Boolean).join(" · ");
-        return (
-          <label key={uid}>
-            <input type="checkbox" checked={!left.has(uid)} onChange={(event) => choose(uid, event.target.checked)} />
-            {name || t("study.noSeriesDescription")}
-          </label>
-        );
-      })}
-    </details>
-  );
+  const failure = kindOf(error);
+  if (failure === "not-found") return t(kind === "link" ? "share.notYoursByLink" : "share.unknownRecipient");
+  if (failure === "bad-request" && kind === "professional") return t("share.wrongRpps");
+  if (failure === "bad-request" && kind === "link") return t("share.wrongLinkTerms");
+  return t(`failure.${failure}`);
 }
 
 /** What was shared: a link is shown this once. */
@@ -263,8 +211,12 @@ function Shared({ share, onClose }: { share: NewShare; onClose: () => void }) {
             <input readOnly value={share.url} onFocus={(event) => event.currentTarget.select()} />
           </label>
           {share.has_passcode && <p className="hint">{t("share.passcodeApart")}</p>}
+          {share.phone_number_ends_in && (
+            <p className="hint">{t("share.phoneAsked", { digits: share.phone_number_ends_in })}</p>
+          )}
         </>
       )}
+      {share.under_access && <p className="hint">{t("share.underAccess")}</p>}
       <div className="dialog-actions">
         {share.url && (
           <Button

@@ -2,16 +2,19 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
+import { useSession } from "../api/session";
 import { revokeShare, type Share, type SharedStudy, sharesQuery, shareUsesQuery } from "../api/shares";
 import { ErrorMessage } from "../components/ErrorMessage";
 import { Loading, Page } from "../components/Page";
 import { readableDay as readableDicomDay } from "../dicomweb/json_model";
 import { readableInstant } from "./format";
+import { SharesOfMyExams } from "./SharesOfOthers";
 
 /** What the reader shared: with whom, until when, whether it was opened, and an end to it. */
 export function SharesPage() {
   const { t } = useTranslation();
   const { data: shares, error, refetch } = useQuery(sharesQuery);
+  const isPatient = useSession().data?.permissions.includes("manage-grants") ?? false;
   return (
     <Page title={t("shares.title")}>
       <p className="introduction">{t("shares.introduction")}</p>
@@ -23,6 +26,7 @@ export function SharesPage() {
           <ShareCard key={share.id} share={share} />
         ))}
       </ul>
+      {isPatient && <SharesOfMyExams />}
     </Page>
   );
 }
@@ -48,17 +52,21 @@ function ShareCard({ share }: { share: Share }) {
   const uses =
     share.maximum_uses > 0
       ? t("shares.usesOf", { count: share.uses, maximum: share.maximum_uses })
-      : t("shares.uses", { count: share.uses });
+      : t(share.kind === "link" ? "shares.uses" : "shares.usedBy", { count: share.uses });
+  const isEndedByOthers = share.revoked_by !== "" && share.revoked_by !== "maker";
   const terms = [
     share.studies.some((study) => study.series.length > 0) && t("shares.someSeries"),
     !share.reports && t("shares.noReports"),
     !share.download && t("shares.noDownload"),
     share.has_passcode && t("shares.withPasscode"),
+    share.phone_number_ends_in && t("shares.withPhone", { digits: share.phone_number_ends_in }),
+    share.under_access && t("shares.underAccess"),
   ].filter(Boolean);
   return (
     <li className="share-card" data-share={share.id}>
       <h2>{share.recipient ? `${kind} · ${share.recipient}` : kind}</h2>
       <span className={share.state === "live" ? "state" : "state state-over"}>{t(`shares.states.${share.state}`)}</span>
+      {isEndedByOthers && <p className="sub">{t(`shares.endedBy.${share.revoked_by}`)}</p>}
       <ul className="links">
         {share.studies.map((study) => (
           <li key={study.study_instance_uid}>{line(study)}</li>
@@ -68,7 +76,8 @@ function ShareCard({ share }: { share: Share }) {
         {t("shares.period", { from: instant(share.created_at), until: instant(share.expires_at) })}
         {terms.length > 0 && ` · ${terms.join(", ")}`}
       </p>
-      {share.kind === "link" && <Uses share={share} label={uses} />}
+      <Uses share={share} label={uses} />
+      <p className="sub">{t("shares.reference", { id: share.id })}</p>
       {share.state !== "revoked" && share.state !== "expired" && <Revoke share={share} />}
     </li>
   );
@@ -83,12 +92,17 @@ function Uses({ share, label }: { share: Share; label: string }) {
     <details className="share-uses" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{label}</summary>
       <ul>
-        {opened.map(({ at, network }, index) => (
+        {opened.map(({ at, network, who }, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a list that only grows at its end
           <li key={index}>
-            {network
-              ? t("shares.openedFrom", { at: readableInstant(at, i18n.language), network })
-              : readableInstant(at, i18n.language)}
+            {[
+              who,
+              network
+                ? t("shares.openedFrom", { at: readableInstant(at, i18n.language), network })
+                : readableInstant(at, i18n.language),
+            ]
+              .filter(Boolean)
+              .join(" : ")}
           </li>
         ))}
       </ul>

@@ -51,7 +51,7 @@ export function StudyPage() {
           <Facts study={study} />
         </div>
         <div className="study-actions">
-          {series.length > 0 && <ShareStudy study={uid} series={series} />}
+          {series.length > 0 && <ShareStudy study={study} series={series} />}
           {series.length > 0 && (
             <DownloadStudy study={uid} day={text(study, Tag.StudyDate)} hospital={hospitalOf(study)} />
           )}
