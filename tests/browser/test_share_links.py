@@ -49,10 +49,10 @@ def test_a_link_with_a_code_by_sms_and_its_end_by_the_hospital(
     dialog.get_by_text("Autres examens du patient : 0 ajouté").click()
     dialog.locator("details", has_text="Autres examens").get_by_role("checkbox").check()
     dialog.get_by_label("Destinataire").fill(f"Cabinet {patient_id}")
-    dialog.get_by_label("Téléphone").fill("01 42 00 00 00")
+    dialog.get_by_label("Mobile qui reçoit").fill("01 42 00 00 00")
     dialog.get_by_role("button", name="Partager").click()
     expect(dialog.get_by_role("alert")).to_contain_text("mobile")
-    dialog.get_by_label("Téléphone").fill(phone)
+    dialog.get_by_label("Mobile qui reçoit").fill(phone)
     assert violations(page) == []
     dialog.get_by_role("button", name="Partager").click()
     link = dialog.get_by_label("Lien du partage").input_value()
