@@ -101,7 +101,8 @@ def test_a_colleague_by_rpps_until_the_patient_ends_it(
 ) -> None:
     patient_id, study = exams
     page = portal.sign_in(path=f"/studies/{study}")
-    share(page, "par son numéro RPPS", {"Numéro RPPS du confrère": "1010 0000 017", "Nom du confrère": f"Dr {patient_id}"})
+    colleague = {"Numéro RPPS du confrère": "1010 0000 017", "Nom du confrère": f"Dr {patient_id}"}
+    share(page, "par son numéro RPPS", colleague)
     expect(page.get_by_role("dialog")).to_contain_text(f"Dr {patient_id} · RPPS 10100000017")
 
     doctor = portal.open("/sign-in")
