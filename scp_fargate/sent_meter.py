@@ -46,6 +46,7 @@ class SentMeter:
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._descriptor = -1
+        self._is_writable = True
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -93,8 +94,11 @@ class SentMeter:
                 if self._descriptor < 0:
                     self._descriptor = self._new_file()
                 os.write(self._descriptor, line.encode("ascii"))
-            except OSError as error:  # images go before bills
-                self._logger.error("sent data is not counted", extra={"reason": error.strerror})
+                self._is_writable = True
+            except OSError as error:  # images go before bills, and one line of the log says enough
+                if self._is_writable:
+                    self._logger.error("sent data is not counted", extra={"reason": error.strerror})
+                self._is_writable = False
 
     def _new_file(self) -> int:
         """A file of this process: locked before it has a name that another one looks for."""

@@ -17,10 +17,13 @@ from chalicelib.billing import ledger as billing
 from chalicelib.billing.cost.margin import Margin
 from chalicelib.billing.cost.roll_up import Parts, roll_up
 from chalicelib.billing.cost.rollups import REGION, billed_of
+from chalicelib.billing.disputes import dispute_id_of
+from chalicelib.billing.invoice import Correction
 from chalicelib.web.openapi import document
 from tests.dicom_files import data_set, part10
 from tests.http.conftest import HttpClient, Issue
 from tests.http.dicomweb import archive
+from tests.unit.billing.invoices import invoice
 
 JSON = {"Content-Type": "application/json"}
 NAMES = {"nord": "Hôpital nord", "sud": "Hôpital sud"}
@@ -225,3 +228,9 @@ def test_the_cost_of_an_exam_is_that_of_its_instances_and_bytes(http: HttpClient
     assert 0 < Decimal(exam["archiving"]) < Decimal("0.001")
     assert found["valid_from"] == "2026-09-07"
     assert "fargate-vcpu-hour" in found["unchecked"]
+    (line,) = wiring.ledger().lines("nord")
+    correction = Correction("SF2026-000001", date(2026, 11, 2), dispute_id_of(line), "A1")
+    note = invoice(number="AV2026-000001", hospital="nord", corrects=correction)
+    assert wiring.invoices().add(note, 1, 0)
+    (exam,) = http.get("/api/exam-costs", headers=bearer(Role.FINANCE, "nord")).json_body["exams"]
+    assert (exam["price"], exam["credit_note"]) == ("0.000", "AV2026-000001")

@@ -86,12 +86,16 @@ class Allocation:
 
     def by_cell(self) -> dict[Cell, Decimal]:
         """To the cent, by hospital and modality: the cells of a hospital add up to what `by_hospital` says."""
-        exact = self._sums(lambda part: part.cell)
+        exact = self.exact_by_cell()
         found: dict[Cell, Decimal] = {}
         for hospital, total in self.by_hospital().items():
             own = {cell: amount for cell, amount in exact.items() if cell.hospital == hospital}
             found |= _to_total(own, total)
         return found
+
+    def exact_by_cell(self) -> dict[Cell, Decimal]:
+        """Exactly, by hospital and modality."""
+        return self._sums(lambda part: part.cell)
 
     def by_rule(self) -> dict[tuple[str, str], Decimal]:
         """Exactly, by rule and the meter that was used."""

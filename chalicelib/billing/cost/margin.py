@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from chalicelib.billing.cost.allocation import Allocation
-from chalicelib.billing.cost.shares import CENT, shared
+from chalicelib.billing.cost.shares import CENT, in_cents, shared
 from chalicelib.billing.cost.usage import EXAMS, Cell, UsageTable, main_modality
 from chalicelib.billing.facts import is_meter
 from chalicelib.billing.ledger import Usage
@@ -103,9 +103,4 @@ def totals(found: Iterable[Margin]) -> list[Margin]:
 
 def in_euro(allocation: Allocation, rate_to_euro: Decimal) -> dict[Cell, Decimal]:
     """Cost of each cell in euros, the residual's too; their sum is the converted bill, rounded half up to the cent."""
-    cells = allocation.by_cell()
-    total = (allocation.total * rate_to_euro).quantize(CENT, ROUND_HALF_UP)
-    positive = {cell: max(amount, Decimal(0)) for cell, amount in cells.items()}
-    if not any(positive.values()):
-        return dict.fromkeys(cells, Decimal("0.00"))
-    return shared(total, positive, CENT)
+    return in_cents({cell: amount * rate_to_euro for cell, amount in allocation.exact_by_cell().items()})

@@ -173,6 +173,22 @@ def test_margins_add_up_to_the_invoice_and_the_bill() -> None:
     assert nord.per_exam(nord.cost) == Decimal("0.002")
 
 
+def test_a_credit_that_no_rule_knows_is_the_residual_s_alone_in_euros_too() -> None:
+    used = UsageTable.of([use("nord", BYTE_DAYS, 3), use("sud", BYTE_DAYS, 1)])
+    found = margins(
+        allocate([cost_line("4"), cost_line("-50", "Other", "x")], used, HOSPITALS), used, {}, Decimal("0.5")
+    )
+    assert {each.hospital: each.cost for each in found} == {"nord": Decimal("1.50"), "sud": Decimal("0.50"), "": -25}
+
+
+@given(LINES, USED, st.decimals("0.01", "2", places=4))
+def test_costs_in_euros_add_up_to_the_converted_bill(lines: list[CostLine], used: list[Used], rate_: Decimal) -> None:
+    table = UsageTable.of(used)
+    found = margins(allocate(lines, table, HOSPITALS), table, {}, rate_)
+    total = sum((line.cost for line in lines), Decimal(0)) * rate_
+    assert sum((each.cost for each in found), Decimal(0)) == in_cents({"": total})[""]
+
+
 def test_rules_name_meters_and_have_labels() -> None:
     names = [rule.name for rule in rules()]
     assert len(names) == len(set(names))
