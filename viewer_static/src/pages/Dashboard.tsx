@@ -138,11 +138,13 @@ function Modalities({ month }: { month: DashboardMonth }) {
           <caption className="sr-only">{t("dashboard.byModality", { period: month.period })}</caption>
           <thead>
             <tr>
-              {(["modality", "exams", "price", "corrections", "cost", "margin", "marginPerExam"] as const).map((column) => (
-                <th key={column} scope="col" className={column === "modality" ? undefined : "number"}>
-                  {t(`dashboard.${column}`)}
-                </th>
-              ))}
+              {(["modality", "exams", "price", "corrections", "cost", "margin", "marginPerExam"] as const).map(
+                (column) => (
+                  <th key={column} scope="col" className={column === "modality" ? undefined : "number"}>
+                    {t(`dashboard.${column}`)}
+                  </th>
+                ),
+              )}
             </tr>
           </thead>
           <tbody>
