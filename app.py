@@ -52,6 +52,7 @@ from chalicelib.web import (
 app = Chalice(app_name="sansfilm")
 app.api.binary_types = ["*/*"]  # bodies are always bytes; API Gateway would garble them otherwise
 app.register_middleware(middleware.accept_anything, "http")
+app.register_middleware(middleware.keep_nothing, "http")
 app.register_middleware(middleware.log_access, "http")
 app.register_middleware(middleware.refuse_other_sites, "http")
 app.register_middleware(metering.count_reads, "http")

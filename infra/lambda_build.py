@@ -171,7 +171,7 @@ def _dependencies(package: Package, platform: str) -> Path:
     command += ["--target", str(fresh), "--python", sys.executable, "-r", str(lock)]
     if platform:
         command += ["--python-platform", platform]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True)  # noqa: S603 - a command of ours
     _prune(fresh)
     _compile(fresh, fresh)
     fresh.rename(target)

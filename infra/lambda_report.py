@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.lambda_build import BUILD, PACKAGES, ROOT, build_all, exclusive
 
@@ -43,6 +44,10 @@ class Report:
     """Top-level modules that importing the handler loaded."""
 
 
+def _run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, text=True, check=True, **options)  # noqa: S603 - commands of ours
+
+
 def clean_python() -> Path:
     """An interpreter that has what Lambda has, and nothing of ours."""
     folder = BUILD / "clean-venv"
@@ -53,8 +58,8 @@ def clean_python() -> Path:
         if version is None:
             raise RuntimeError("boto3 is not locked")
         uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), f"boto3=={version[1]}"], check=True)
+        _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+        _run([uv, "pip", "install", "--quiet", "--python", str(python), f"boto3=={version[1]}"])
         (folder / "ready").touch()
     return python
 
@@ -64,10 +69,7 @@ def report(name: str, folder: Path, handler: str, zip_bytes: int = 0) -> Report:
     module, _, function = handler.rpartition(".")
     command = [str(clean_python()), "-I", "-B", "-c", IMPORT, str(folder), module, function]
     environment = {"AWS_DEFAULT_REGION": "eu-west-3", "AWS_LAMBDA_FUNCTION_NAME": name}
-    answers = [
-        json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
-        for _ in range(RUNS)
-    ]
+    answers = [json.loads(_run(command, env=environment, capture_output=True).stdout) for _ in range(RUNS)]
     files = [path for path in folder.rglob("*") if path.is_file()]
     return Report(
         name,

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _status(settings: LocalSettings) -> int:
     """Print the health of the running platform."""
     try:
-        with urlopen(f"{settings.public_url}/healthz", timeout=10) as answer:  # noqa: S310
+        with urlopen(f"{settings.public_url}/healthz", timeout=10) as answer:  # noqa: S310 - a setting
             health, status = json.load(answer), 0
     except HTTPError as error:
         health, status = json.load(error), 1

@@ -27,10 +27,13 @@ def check_tools() -> None:
     SetupFailure
         If one is not.
     """
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
+    found = {tool: shutil.which(tool) for tool in ("node", "npm")}
+    for tool, path in found.items():
+        if path is None:
             raise SetupFailure(f"{tool} is missing: install Node.js {NODE_MAJOR} or newer.")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    command = [str(found["node"]), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - node itself
+    version = done.stdout.strip()
     major = re.match(r"v(\d+)\.", version)
     if major is None or int(major[1]) < NODE_MAJOR:
         raise SetupFailure(f"Node.js {NODE_MAJOR} or newer is needed, this is {version or 'unknown'}.")

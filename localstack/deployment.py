@@ -32,7 +32,7 @@ def client(settings: LocalSettings, service: str) -> Any:
         endpoint_url=settings.aws_endpoint_url,
         region_name=REGION,
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106
+        aws_secret_access_key="test",  # noqa: S106 - the emulator's
         config=Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 3}),
     )
 
@@ -111,7 +111,7 @@ async def _cdk(settings: LocalSettings, *arguments: str) -> None:
 def flush(settings: LocalSettings) -> None:
     """Have the emulator save everything now (other local clouds persist in their own way)."""
     if not settings.aws_endpoint:
-        with urlopen(Request(f"{settings.aws_endpoint_url}/_sansfilm/flush", method="POST"), timeout=60):  # noqa: S310
+        with urlopen(Request(f"{settings.aws_endpoint_url}/_sansfilm/flush", method="POST"), timeout=60):  # noqa: S310 - a setting
             pass
 
 

@@ -45,7 +45,7 @@ def is_signed(public_key: RSAPublicKey, url: str, query: Mapping[str, str], now_
         return False
     policy = f'{{"Statement":[{{"Resource":"{url}","Condition":{{"DateLessThan":{{"AWS:EpochTime":{expires}}}}}}}]}}'
     try:
-        public_key.verify(signature, policy.encode(), PKCS1v15(), hashes.SHA1())  # noqa: S303  CloudFront's algorithm
+        public_key.verify(signature, policy.encode(), PKCS1v15(), hashes.SHA1())  # noqa: S303 - CloudFront's algorithm
     except InvalidSignature:
         return False
     return now_s < expires

@@ -264,7 +264,7 @@ class Platform:
 
 
 def _fetch(url: str) -> None:
-    with urlopen(url, timeout=5):  # noqa: S310
+    with urlopen(url, timeout=5):  # noqa: S310 - a setting
         pass
 
 

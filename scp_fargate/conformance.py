@@ -84,7 +84,7 @@ def keys() -> str:
     for level, tags in levels.items():
         for tag in sorted(tags):
             attribute = resolve(tag)
-            assert attribute
+            assert attribute  # noqa: S101 - narrows a type
             kind = "unique" if tag == UNIQUE_KEYS[level] else "optional"
             matching = "returned only" if tag in PATIENT_COUNTS else _MATCHING[attribute.vr]
             rows.append((level, attribute.keyword, f"({tag[:4]},{tag[4:]})", attribute.vr, kind, matching))

@@ -61,7 +61,7 @@ class IncomingRequestHandler(RequestHandler):  # type: ignore[misc]
         if not self.request.secured:
             return self.request, ""
         archive = self.server.archive
-        assert archive.tls is not None
+        assert archive.tls is not None  # noqa: S101 - narrows a type
         try:
             return archive.tls.accept(self.request)
         except OSError as error:
@@ -109,7 +109,7 @@ class IncomingServer(ThreadedAssociationServer):  # type: ignore[misc]
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Judge a connection; False to close it."""
         address = client_address[0]
-        assert self._limits is not None
+        assert self._limits is not None  # noqa: S101 - narrows a type
         verdict = self._limits.judge(address, [self._connections])
         if verdict is Verdict.DROP:
             self.archive.counts.add("connections_dropped")

@@ -78,7 +78,7 @@ class StoreRequests:
         connection = cast("BoundedSocket", association.dul.socket)
         self._association = association
         self._connection = connection
-        assert connection.socket is not None
+        assert connection.socket is not None  # noqa: S101 - narrows a type
         self._reader = PDataReader(connection.socket, association.acceptor.maximum_length, connection.take_unread())
         self._receiving = Receiving(association, self._fill)
         self._context_id = 0
@@ -133,7 +133,7 @@ class StoreRequests:
         if request is None:
             self._connection.unread(reader.give_up_message(context_id, control, bytes(command)))
             return False
-        assert context is not None
+        assert context is not None  # noqa: S101 - narrows a type
         self._context_id, self._last = context_id, not request.has_data_set
         began = time.perf_counter()
         status = self._store(request, context)

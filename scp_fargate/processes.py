@@ -67,7 +67,7 @@ class Worker:
         descriptor = theirs.fileno()
         self._control = own
         descriptors = (descriptor, self._slots.fileno())
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "scp_fargate", "--worker", *map(str, descriptors)], pass_fds=descriptors
         )
         theirs.close()

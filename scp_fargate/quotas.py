@@ -86,7 +86,7 @@ class Quotas:
         """
         hospital = self._registered(hospital_id)
         for measure in MEASURES if hospital else ():
-            assert hospital
+            assert hospital  # noqa: S101 - narrows a type
             maximum = measure.maximum(hospital)
             if not maximum:
                 continue

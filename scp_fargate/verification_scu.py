@@ -105,7 +105,7 @@ def _why_not_connected(route: Route, place: str, waited_s: float) -> str:
 
 def _handshake_failure(route: Route) -> str:
     """Why there is no TLS, "" if that is not the reason."""
-    assert route.tls_args
+    assert route.tls_args  # noqa: S101 - narrows a type
     context, name = route.tls_args
     try:
         plain = socket.create_connection((route.address, route.port), PROBE_S)

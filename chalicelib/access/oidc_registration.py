@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.access.accounts import NO_ACCOUNT
 from chalicelib.access.model import Role
 from chalicelib.access.oidc_model import ROLES, IdentityProvider, RoleRule, is_on_this_machine
 from chalicelib.access.ports import Registry
@@ -14,8 +15,9 @@ from chalicelib.errors import BadRequest
 
 PROVIDER_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_PROVIDER_ID = 40
-RESERVED = frozenset({"rpps", "ae", "client", "patient", "share", "token"})
-"""What subjects of other kinds begin with."""
+RESERVED = frozenset({"rpps", "ae", "client", "patient", "share", "token", "password"}) | NO_ACCOUNT
+"""What subjects of other kinds begin with, and ways of signing in that have an account of another kind or none: whoever
+came by a provider of that name would be asked for none."""
 
 
 def provider_from(

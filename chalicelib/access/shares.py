@@ -20,7 +20,7 @@ from chalicelib.access.model import Permission, Role, Session
 from chalicelib.access.passwords import hash_password
 from chalicelib.access.ports import Registry
 from chalicelib.access.rpps import read_rpps
-from chalicelib.access.share_model import RECIPIENTS, SUBJECT, Ender, Kind, Share, Shares, Wanted
+from chalicelib.access.share_model import RECIPIENTS, SUBJECT, Ender, Kind, Share, Shares, State, Wanted
 from chalicelib.archive.model import StudyRecord
 from chalicelib.archive.ports import IndexReader
 from chalicelib.archive.scope import PatientRef, Scope, SharedStudy
@@ -174,7 +174,8 @@ def _recipient(registry: Registry, session: Session, wanted: Wanted) -> str:
     user = registry.user(name) if name else None
     if user is None or user.disabled or user.role not in RECIPIENTS:
         raise NotFound("Nobody who may see images signs in by that name.")
-    return user.username.lower()
+    # The subject of their sessions: as their provider writes it, or the name that they type.
+    return user.username.lower() if user.password_hash else user.username
 
 
 # Ending -----------------------------------------------------------------------------------------------------------
@@ -199,6 +200,14 @@ def revoke_share(shares: Shares, registry: Registry, share: Share, by: Ender = E
     shares.revoke(share, int(time.time()), by)
     for session_id in list(registry.sessions_of(SUBJECT + share.share_id)):
         registry.end_session(SUBJECT + share.share_id, session_id)
+
+
+def revoke_shares_of(shares: Shares, registry: Registry, maker: str) -> list[Share]:
+    """End every share of a maker that can still be used; return those that were ended."""
+    live = [share for share in shares.made_by(maker) if share.state not in (State.REVOKED, State.EXPIRED)]
+    for share in live:
+        revoke_share(shares, registry, share)
+    return live
 
 
 def digest_of(secret: str) -> str:

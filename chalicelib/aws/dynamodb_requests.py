@@ -50,7 +50,7 @@ def call(operation: Callable[..., Answer], **parameters: Any) -> Answer:
 
 def pause(attempt: int) -> None:
     """Wait before the next attempt: full jitter, at most half a second, so that competing writers spread."""
-    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311
+    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311 - jitter
 
 
 def query(client: Any, **parameters: Any) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,7 @@ class IngestObjectStore(S3ObjectStore):
             return super()._put_if_absent_once(key, body, content_type, metadata)
         for attempt in range(self._retries + 1):
             if attempt:
-                time.sleep(RETRY_AFTER_S * random.uniform(0.5, 1.5))  # noqa: S311
+                time.sleep(RETRY_AFTER_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             try:
                 status = self._put.put_if_absent(key, body, content_type, metadata)
             except OSError:

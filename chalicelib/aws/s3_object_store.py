@@ -53,7 +53,7 @@ class S3ObjectStore:
             except ConditionalConflict:
                 if attempt == CONFLICT_ATTEMPTS - 1:
                     raise
-                time.sleep(random.uniform(0.02, 0.2) * (attempt + 1))  # noqa: S311
+                time.sleep(random.uniform(0.02, 0.2) * (attempt + 1))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
     def _put_if_absent_once(

@@ -17,8 +17,9 @@ from PIL import Image
 
 from chalicelib import wiring
 from chalicelib.archive.ports import ObjectStore
+from chalicelib.archive.store import parse_instance_object_key
 from chalicelib.dicom import burned_in, documents, icc_profiles, pictures, presentation_state, shown, transcoding
-from chalicelib.errors import ArchiveError, TooMuch
+from chalicelib.errors import ArchiveError, BadRequest, TooMuch
 from chalicelib.functions.rendered_sources import Source, sources_of
 
 INLINE_LIMIT_BYTES = 4_400_000
@@ -105,12 +106,21 @@ _OPERATIONS: dict[str, Callable[[ObjectStore, Request], tuple[str, Pieces]]] = {
 }
 
 
+def _check_objects(request: Request) -> None:
+    """Instances of one hospital, and nothing else of the bucket, whatever its caller made of somebody's request."""
+    keys = [request.get("object_key"), request.get("presentation_state_key") or None]
+    keys += [picture.get("object_key") for picture in request.get("pictures") or ()]
+    if len({parse_instance_object_key(key)[0].hospital for key in keys if key is not None}) != 1:
+        raise BadRequest("A request is about instances of one hospital.")
+
+
 def handler(event: Request, context: object) -> dict[str, Any]:
     """Answer one request; errors that a caller may be told about are part of the answer."""
     started = time.perf_counter()
     logger = wiring.logger("rendered")
     facts: dict[str, Any] = {"operation": event["operation"], "transfer_syntax_uid": _syntax_of(event)}
     try:
+        _check_objects(event)
         media_type, pieces = _OPERATIONS[event["operation"]](wiring.object_store(), event)
     except ArchiveError as error:
         logger.warning("not rendered", extra={**facts, "error": type(error).__name__, "cause": _cause(error)})

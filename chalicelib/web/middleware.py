@@ -34,6 +34,13 @@ def refuse_other_sites(request: Request, next_handler: Callable[[Request], Respo
     return next_handler(request)
 
 
+def keep_nothing(request: Request, next_handler: Callable[[Request], Response]) -> Response:
+    """What does not say otherwise is kept by nobody on the way, errors included (RFC 9111 4.2.2)."""
+    response = next_handler(request)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
 def log_access(request: Request, next_handler: Callable[[Request], Response]) -> Response:
     """One line per request: the route, never the path or the query, which name patients."""
     started = time.perf_counter()

@@ -13,6 +13,7 @@ from chalicelib.access.audit import Action
 from chalicelib.access.holders import Holder
 from chalicelib.access.model import Permission, Session
 from chalicelib.access.patient_codes import PatientCode, hand_over, patient_of, prepare_code, revoke
+from chalicelib.access.shares import revoke_shares_of
 from chalicelib.archive.scope import PatientRef
 from chalicelib.web.authorizer import sessions_authorizer
 from chalicelib.web.http import current_session, handles_errors, path_value, query_value, respond, respond_json
@@ -73,13 +74,15 @@ def read_patient_code(patient: str) -> Response:
 @routes.route("/api/patient-codes/{patient}", methods=["DELETE"], authorizer=sessions_authorizer)
 @handles_errors
 def delete_patient_code(patient: str) -> Response:
-    """Revoke a patient's code: its sessions, second factors and every access that was given with it end."""
+    """Revoke a patient's code: its sessions, second factors, accesses that were given with it and shares end."""
     request = routes.current_request
     session = _desk(request)
     named = patient_of(session.hospital, path_value(patient), query_value(request, "issuer"))
     # First, and whether or not there is a code: one that has expired leaves accesses behind.
     end_accesses(request, session, wiring.access_grants().of_patient(named))
     wiring_patients.second_factors().forget(Holder(named))
+    for share in revoke_shares_of(wiring.shares(), wiring.registry(), Holder(named).subject):
+        record_about_patient(request, session, Action.SHARE_REVOKED, named, share=share.share_id)
     revoke(wiring.registry(), wiring.patient_codes(), named)
     record_about_patient(request, session, Action.CODE_REVOKED, named)
     return respond(b"", "application/json", 204, NOT_STORED)

@@ -40,6 +40,11 @@ NOT_AT_CLOUDFRONT = ("/healthz", "*")
 """The first is the local platform's own, the second is the default behaviour."""
 
 
+ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
+"""Statuses that CloudFront would keep for ten seconds by path alone, whatever the cache policy says: one caller's 404
+would be another's, who may see the exam."""
+
+
 class EdgeStack(Stack):
     """Site bucket, distribution, functions, key group."""
 
@@ -182,6 +187,7 @@ class EdgeStack(Stack):
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,
+            error_responses=[cloudfront.ErrorResponse(http_status=each, ttl=Duration.seconds(0)) for each in ERRORS],
             # No access log: it would keep queries (patients' names) and signed URLs. API Gateway's has routes only.
             enable_logging=False,
         )

@@ -107,7 +107,7 @@ class IngestStack(Stack):
                 "SANSFILM_REGISTRY_TABLE": self.archive.storage.registry.table_name,
                 "SANSFILM_INDEX_TABLE": self.archive.storage.index.table_name,
                 "SANSFILM_RENDERED_FUNCTION": self.archive.rendered.function.function_name,
-                "SANSFILM_DICOM_HOST": "0.0.0.0",
+                "SANSFILM_DICOM_HOST": "0.0.0.0",  # noqa: S104 - security groups say who connects
                 "SANSFILM_DICOM_PORT": str(self.config.dicom_port),
                 "SANSFILM_DICOM_TLS_PORT": str(DICOM_TLS_PORT),
                 "SANSFILM_DICOM_TLS_SECRET": self.config.dicom_tls_secret_arn,

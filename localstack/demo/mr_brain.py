@@ -50,7 +50,7 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                "--require-hashes", "--requirement", str(REQUIREMENT), "--dest", str(folder)]  # fmt: skip
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        subprocess.run(command, check=True, capture_output=True, timeout=300)  # noqa: S603 - a command of ours
         return next(folder.glob("nilearn-*.whl"))
     except (subprocess.SubprocessError, StopIteration, OSError) as error:
         raise VolumeUnavailable("The MNI152 volume could not be downloaded with pip.") from error

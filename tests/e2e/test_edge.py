@@ -35,7 +35,8 @@ def test_an_object_is_streamed_whole_or_in_part_to_who_has_its_signed_url(signed
     answer = requests.get(signed_url, headers=credentials, timeout=30)
     assert answer.status_code == 200
     assert answer.content == body
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'self'"
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    assert answer.headers["Content-Security-Policy"] == policy
     part = requests.get(signed_url, headers={"Range": "bytes=100-199"}, timeout=30)
     assert (part.status_code, part.content) == (206, body[100:200])
     assert part.headers["Content-Range"] == "bytes 100-199/20000000"

@@ -28,6 +28,7 @@ from tests.emulator import Cloud
 from tests.http.conftest import Issue
 from tests.http.dicomweb import archive
 from tests.http.patients import BORN, JSON, MessagesFunction, Patients
+from tests.http.sharing import guest, post, token_of
 
 STUDY = "1.2.3.1"
 OWN = ["decide-for-oneself", "manage-grants", "manage-second-factors", "read-images", "share"]
@@ -207,7 +208,16 @@ def test_the_desk_hands_over_rotates_and_revokes(patients: Patients, bearer: Iss
     gp = bearer(Role.GP)
     assert present(patients.http, gp, body["code"]).status_code == 201
     assert studies(patients.http, gp) == {STUDY}
+    shared = {"studies": [{"study_instance_uid": STUDY}], "kind": "link"}
+    link = post(patients.http, "/api/shares", shared, headers).json_body
+    visitor = guest(patients.http, link)
+    assert studies(patients.http, visitor) == {STUDY}
     assert patients.http.delete("/api/patient-codes/P1", headers=desk).status_code == 204
+    # Whoever had the code and the phone may have made it: what was shared ends with the code.
+    with pytest.raises(NotAuthenticated):
+        patients.http.get("/api/session", headers=visitor)
+    preview = post(patients.http, "/api/share-preview", {"token": token_of(link)}).json_body
+    assert preview["state"] == "revoked"
     with pytest.raises(NotAuthenticated):
         patients.http.get("/api/session", headers=headers)
     assert studies(patients.http, gp) == set()

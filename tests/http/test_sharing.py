@@ -9,6 +9,7 @@ import pytest
 from chalicelib import errors, wiring
 from chalicelib.access import share_model
 from chalicelib.access.model import Role, User
+from chalicelib.access.share_model import Kind
 from chalicelib.access.share_opening import WRONG
 from chalicelib.archive.scope import PatientRef, Scope
 from tests.http.conftest import HttpClient, Issue
@@ -136,6 +137,14 @@ def test_a_colleague_and_a_hospital_see_what_is_shared_with_them(exams: HttpClie
     for made in (own, whole):
         exams.delete(f"/api/shares/{made['id']}", headers=bearer(Role.RADIOLOGIST, "nord"))
     assert studies_seen(exams, colleague) == ["1.2.3"]
+
+
+def test_a_colleague_who_signs_in_elsewhere_is_named_as_the_provider_does(exams: HttpClient, bearer: Issue) -> None:
+    """Sessions of a provider's users keep the case of their names; whoever shares need not know it."""
+    wiring.registry().put_user(User("clinique:Dr.A", "Dr A", Role.GP, "", Scope(), ""))
+    made = share(exams, bearer, kind="user", recipient="Clinique:dr.a")
+    found = wiring.shares().given_to(Kind.USER, "clinique:Dr.A")
+    assert [each.share_id for each in found] == [made["id"]]
 
 
 def test_doctor_and_patient_share_the_patients_exams_alone(exams: HttpClient, bearer: Issue) -> None:

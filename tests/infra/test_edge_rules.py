@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aws_cdk import aws_cloudfront as cloudfront
 from multidict import CIMultiDict
 
 from infra.cdk import edge_functions
@@ -99,6 +100,20 @@ def test_objects_need_a_signature_and_no_credential_of_the_caller_reaches_the_bu
     assert behavior["AllowedMethods"] == ["GET", "HEAD"] if "AllowedMethods" in behavior else True
     assert all("OriginAccessControlId" in origin for origin in _distribution(templates)["Origins"]
                if "S3OriginConfig" in origin)  # fmt: skip
+
+
+def test_no_answer_for_one_scope_is_kept_at_the_edge_for_another(templates: Templates) -> None:
+    """Neither an answer nor an error: those CloudFront keeps for ten seconds unless it is told otherwise."""
+    disabled = cloudfront.CachePolicy.CACHING_DISABLED.cache_policy_id
+    for path in ("/dicomweb", "/dicomweb/studies", "/api/session", "/objects/archive/x"):
+        assert _behavior(templates, path)["CachePolicyId"] == disabled
+        # What machines call is not redirected from HTTP: they would not notice.
+        assert _behavior(templates, path)["ViewerProtocolPolicy"] == "https-only"
+    for path in ("/", "/ohif/viewer", "/assets/a.js"):
+        assert _behavior(templates, path)["ViewerProtocolPolicy"] == "redirect-to-https"
+    errors = {each["ErrorCode"]: each for each in _distribution(templates)["CustomErrorResponses"]}
+    assert {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504} == set(errors)
+    assert all(each == {"ErrorCode": code, "ErrorCachingMinTTL": 0} for code, each in errors.items())
 
 
 def _run_function(code: str, event: dict[str, Any]) -> Any:
