@@ -360,7 +360,8 @@ def test_the_api_takes_every_type_as_binary_and_each_route_but_the_public_ones_h
     capabilities = {(method, "/dicomweb") for method in ("get", "head")}
     described = {("get", "/dicomweb/openapi.json"), ("head", "/dicomweb/openapi.json"), ("get", "/api/openapi.json")}
     sign_in = {("post", f"/api/{path}") for path in ("session", "patient-session", "patient-session/one-time-password")}
-    links = {("post", "/api/share-preview"), ("post", "/api/share-session")}
+    steps = ("share-preview", "share-session", "share-challenge", "share-session/one-time-password")
+    links = {("post", f"/api/{step}") for step in steps}
     sign_in |= {("get", f"/api/oidc/{{provider}}/{step}") for step in ("sign-in", "callback")}
     sign_in |= {("get", "/api/identity-providers"), ("post", "/api/oauth2/token")}
     assert public == sign_in | {("get", "/api/healthz")} | links | capabilities | described
