@@ -1,15 +1,11 @@
+import { correction, generate } from "lean-qr";
 import { useMemo } from "react";
-import { qrCode } from "./qr_code";
 
 const QUIET = 4;
 
 /** A QR code as one path, dark on white whatever surrounds it. */
 export function QrCode({ text, label }: { text: string; label: string }) {
-  const { size, path } = useMemo(() => {
-    const modules = qrCode(text);
-    const dark = modules.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [`M${x} ${y}h1v1h-1z`] : [])));
-    return { size: modules.length, path: dark.join("") };
-  }, [text]);
+  const { size, path } = useMemo(() => pathOf(text), [text]);
   const side = size + 2 * QUIET;
   return (
     <svg className="qr-code" viewBox={`${-QUIET} ${-QUIET} ${side} ${side}`} role="img" aria-label={label}>
@@ -17,4 +13,11 @@ export function QrCode({ text, label }: { text: string; label: string }) {
       <path d={path} fill="#000" shapeRendering="crispEdges" />
     </svg>
   );
+}
+
+function pathOf(text: string): { size: number; path: string } {
+  const code = generate(text, { minCorrectionLevel: correction.M });
+  const numbers = [...Array(code.size).keys()];
+  const dark = numbers.flatMap((y) => numbers.filter((x) => code.get(x, y)).map((x) => `M${x} ${y}h1v1h-1z`));
+  return { size: code.size, path: dark.join("") };
 }
