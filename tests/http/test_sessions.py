@@ -35,7 +35,7 @@ CAPABILITIES = {
 """They describe the product, not its data (docs/adr/0016)."""
 PATIENTS = {("POST", "/api/patient-session"), ("POST", "/api/patient-session/one-time-password")}
 PUBLIC = {("POST", "/api/session"), ("GET", "/api/healthz"), ("GET", "/api/openapi.json")} | CAPABILITIES | PATIENTS
-PUBLIC |= {("POST", "/api/share-preview"), ("POST", "/api/share-session")}
+PUBLIC |= {("POST", f"/api/share-{step}") for step in ("preview", "session", "challenge", "session/one-time-password")}
 PUBLIC |= {("POST", "/api/oauth2/token"), ("GET", "/api/identity-providers"), ("GET", "/api/oidc/{provider}/sign-in"),
            ("GET", "/api/oidc/{provider}/callback")}  # fmt: skip
 JSON = {"Content-Type": "application/json"}
