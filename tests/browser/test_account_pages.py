@@ -45,7 +45,7 @@ def test_a_machine_is_registered_gets_a_new_secret_and_ends(platform: RunningPla
     assert _token(platform, first) == 200
 
     card = page.locator("li", has=page.get_by_role("heading", name=name))
-    expect(card).to_contain_text("envoyer, chercher")
+    expect(card).to_contain_text("chercher, envoyer")
     assert violations(page) == []
     card.get_by_role("button", name="Nouveau secret").click()
     dialog.get_by_label("prend fin tout de suite").check()
