@@ -7,7 +7,7 @@ import time
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Portal
+from tests.browser.conftest import SIZES, Portal
 from tests.browser.test_accessibility import violations
 from tests.platform import RunningPlatform
 
@@ -87,6 +87,7 @@ def test_a_provider_is_registered_changed_and_removed(portal: Portal) -> None:
     expect(card).to_contain_text("Disabled")
     expect(card.locator("code").nth(1)).to_have_text(f"{portal.url}/api/oidc/clinic-{number}/callback")
     expect(card.locator("tbody tr").first).to_contain_text("radiologists + staff")
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES["phone"]["viewport"]["width"]
     assert violations(page) == []
     card.get_by_role("button", name="Change").click()
     card.get_by_role("button", name="Move rule 2 up").click()
