@@ -235,7 +235,7 @@ def test_a_title_and_a_certificate_belong_to_one_hospital(http: HttpClient, oper
     assert http.get("/api/hospitals/nowhere/application-entities", headers=operator).status_code == 404
 
 
-OPEN_TO_OTHERS = ("contacts", "machines", "budget")
+OPEN_TO_OTHERS = ("contacts", "machines", "budget", "shares")
 """Of a hospital, and also for roles of its own, which other tests walk."""
 
 
