@@ -111,7 +111,7 @@ def test_a_service_that_fails_is_unavailable(cloud: Cloud, set_setting: Callable
 def test_the_demonstration_region_is_seeded_once_or_more(cloud: Cloud) -> None:
     registry = wiring.registry()
     passwords = region.generate_passwords()
-    assert len(set(passwords.values())) == len(passwords) == 16
+    assert len(set(passwords.values())) == len(passwords) == 17
     region.seed(registry, passwords)
     before = [registry.user(name) for name in passwords]
     assert all(before)
