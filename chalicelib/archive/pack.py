@@ -69,7 +69,10 @@ def is_answered_by_packs(level: StudyRecord | SeriesRecord) -> bool:
 
 
 def series_etag(series: SeriesRecord, base_url: str) -> str:
-    """Validator of a series as a whole: within a revision instances are only added, so that their count says which."""
+    """Validator of a series as a whole: within a revision instances are only added, so that their count says which.
+
+    Revisions begin at random (48 bits): equal UIDs of another hospital, or of a series that was removed, have others.
+    """
     return etag_of(base_url, series.series_instance_uid, str(series.revision), str(series.instance_count))
 
 
